@@ -1,0 +1,25 @@
+"""XML namespaces, under the names their specifications give them."""
+
+from __future__ import annotations
+
+STREAMS = "http://etherx.jabber.org/streams"
+STREAM_ERRORS = "urn:ietf:params:xml:ns:xmpp-streams"
+STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
+TLS = "urn:ietf:params:xml:ns:xmpp-tls"
+SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
+BIND = "urn:ietf:params:xml:ns:xmpp-bind"
+SESSION = "urn:ietf:params:xml:ns:xmpp-session"
+
+CLIENT = "jabber:client"
+COMPONENT = "jabber:component:accept"  # XEP-0114
+#: The default namespaces of streams: a stanza changes from one to the other on its way.
+CONTENT = frozenset({CLIENT, COMPONENT})
+
+DISCO_INFO = "http://jabber.org/protocol/disco#info"  # XEP-0030
+DISCO_ITEMS = "http://jabber.org/protocol/disco#items"
+VERSION = "jabber:iq:version"  # XEP-0092
+PING = "urn:xmpp:ping"  # XEP-0199
+ROSTER = "jabber:iq:roster"  # RFC 6121, section 2
+
+LOGIN = "urn:x-callbridge:login:1"  # docs/link-protocol.md
+ERRORS = "urn:x-callbridge:errors:1"

@@ -1,0 +1,221 @@
+"""Bytes to XML stream events, with a limit on everything, and no I/O.
+
+The subset of XML is that of RFC 6120 section 11: comments, processing instructions, document type
+declarations and entities are refused. Limits hold while an element is still on its way, so that a
+peer cannot make us keep more than they say.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NoReturn
+from xml.parsers.expat import errors
+
+from twisted.words.xish.domish import Element, ExpatElementStream
+
+from bridgewire.namespaces import STREAMS
+
+#: Limits on bytes are looked at each time the stream passes a multiple of this, so that they do
+#: not depend on how the bytes were cut into packets.
+GRAIN = 1024
+
+UNDEFINED_ENTITY = errors.codes[errors.XML_ERROR_UNDEFINED_ENTITY]
+
+
+class StreamFault(Exception):
+    """The peer broke a rule of the stream.
+
+    ``condition`` is the defined stream error condition of RFC 6120 section 4.9.3 that it is told.
+    """
+
+    def __init__(self, condition: str, text: str) -> None:
+        super().__init__(f"{condition}: {text}")
+        self.condition = condition
+        self.text = text
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a peer may send.
+
+    ``stanza_bytes``, ``depth``, ``attributes`` and ``elements`` hold for each child of the stream;
+    ``stream_bytes`` and ``stream_elements`` for the stream as a whole (0: no limit), which is what
+    bounds a peer that has not proved who it is.
+    """
+
+    stanza_bytes: int = 256 * 1024
+    depth: int = 32
+    attributes: int = 32
+    elements: int = 2000
+    stream_bytes: int = 0
+    stream_elements: int = 0
+
+
+#: Before a peer has proved who it is: at most 8 KiB and 32 elements in all.
+BEFORE_LOGIN = Limits(
+    stanza_bytes=8192 - GRAIN,
+    depth=8,
+    attributes=16,
+    elements=32,
+    stream_bytes=8192 - GRAIN,
+    stream_elements=32,
+)
+AFTER_LOGIN = Limits()
+#: A Call Bridge or component carries the traffic of many users.
+COMPONENT_LINK = replace(AFTER_LOGIN, stanza_bytes=1024 * 1024, elements=10_000)
+
+
+@dataclass(frozen=True)
+class Header:
+    """The start tag of the stream's root element."""
+
+    element: Element
+
+
+@dataclass(frozen=True)
+class Stanza:
+    """A whole first-level child of the stream."""
+
+    element: Element
+
+
+@dataclass(frozen=True)
+class Footer:
+    """The end tag of the stream's root element."""
+
+
+Event = Header | Stanza | Footer | StreamFault
+
+
+class StreamParser(ExpatElementStream):
+    """One XML stream's parser. After a fault or the footer nothing more comes out of it."""
+
+    def __init__(self, limits: Limits) -> None:
+        super().__init__()
+        self.limits = limits
+        self._events: list[Event] = []
+        self._over = False
+        self._fed = 0
+        self._tail = b""
+        self._stanza_start = 0
+        self._depth = 0
+        self._elements = 0
+        self._total_elements = 0
+        self.DocumentStartEvent = self._document_started
+        self.ElementEvent = self._stanza_ended
+        self.DocumentEndEvent = self._document_ended
+        expat = self.parser
+        expat.buffer_text = True
+        if hasattr(expat, "SetReparseDeferralEnabled"):  # else short stanzas wait for later bytes
+            expat.SetReparseDeferralEnabled(False)
+        expat.XmlDeclHandler = self._declaration
+        expat.StartDoctypeDeclHandler = self._refuse("document type declaration")
+        expat.CommentHandler = self._refuse("comment")
+        expat.ProcessingInstructionHandler = self._refuse("processing instruction")
+        expat.SkippedEntityHandler = self._refuse("entity reference")
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Answer what ``data`` completes, in order; a fault is the last event that ever comes.
+
+        The same bytes give the same events, however they are cut. Never raises.
+        """
+        at = 0
+        try:
+            while at < len(data) and not self._over:
+                cut = at + GRAIN - self._fed % GRAIN
+                piece = data[at:cut]
+                at = cut
+                self._parse(piece)
+                if self._fed % GRAIN == 0:
+                    self._check_bytes()
+        except StreamFault as fault:
+            self._end(fault)
+        events, self._events = self._events, []
+        return events
+
+    def _parse(self, piece: bytes) -> None:
+        recent = self._tail + piece
+        self._tail = recent[-2:]
+        self._fed += len(piece)
+        try:
+            self.parser.Parse(piece)
+        except self.error as error:
+            at = self.parser.ErrorByteIndex - (self._fed - len(recent))
+            if recent[at - 2 : at] == b"<!":  # only legal in front of the root element
+                raise StreamFault("restricted-xml", "declaration not allowed") from None
+            if error.code == UNDEFINED_ENTITY:
+                raise StreamFault("restricted-xml", "entity reference not allowed") from None
+            raise StreamFault("not-well-formed", f"not well-formed XML: {error}") from None
+
+    def _end(self, event: Event) -> None:
+        if not self._over:
+            self._over = True
+            self._events.append(event)
+
+    def _check_bytes(self) -> None:
+        if self._fed - self._stanza_start > self.limits.stanza_bytes:
+            raise StreamFault("policy-violation", "element too large")
+        if 0 < self.limits.stream_bytes < self._fed:
+            raise StreamFault("policy-violation", "too much sent before logging in")
+
+    def _refuse(self, what: str) -> Callable[..., NoReturn]:
+        def refuse(*_: object) -> NoReturn:
+            raise StreamFault("restricted-xml", f"{what} not allowed")
+
+        return refuse
+
+    def _declaration(self, version: str, encoding: str | None, standalone: int) -> None:
+        try:
+            if encoding is not None and codecs.lookup(encoding).name not in ("utf-8", "ascii"):
+                raise LookupError
+        except LookupError:
+            raise StreamFault("unsupported-encoding", "streams are UTF-8") from None
+
+    def _onStartElement(self, name: str, attrs: dict[str, str]) -> None:
+        if self._over:
+            raise StreamFault("not-well-formed", "text after the end of the stream")
+        self._depth += 1
+        self._elements += 1
+        self._total_elements += 1
+        limits = self.limits
+        if self._depth > limits.depth:
+            raise StreamFault("policy-violation", "elements nested too deep")
+        if self._elements > limits.elements:
+            raise StreamFault("policy-violation", "too many elements")
+        if len(attrs) + len(self.localPrefixes) > limits.attributes:
+            raise StreamFault("policy-violation", "too many attributes")
+        if 0 < limits.stream_elements < self._total_elements:
+            raise StreamFault("policy-violation", "too many elements before logging in")
+        super()._onStartElement(name, attrs)
+
+    def _onEndElement(self, name: str) -> None:
+        self._depth -= 1
+        super()._onEndElement(name)
+
+    def _onCdata(self, data: str) -> None:
+        if self.currElem is None and self.documentStarted:
+            if not data.isspace():
+                raise StreamFault("bad-format", "text between elements")
+            self._next_stanza()  # white space keepalives do not add up
+        else:
+            super()._onCdata(data)
+
+    def _next_stanza(self) -> None:
+        self._stanza_start = self.parser.CurrentByteIndex
+        self._elements = 0
+
+    def _document_started(self, root: Element) -> None:
+        if (root.uri, root.name) != (STREAMS, "stream"):
+            condition = "invalid-namespace" if root.name == "stream" else "bad-format"
+            raise StreamFault(condition, "not the start of an XMPP stream")
+        self._next_stanza()
+        self._events.append(Header(root))
+
+    def _stanza_ended(self, element: Element) -> None:
+        self._next_stanza()
+        self._events.append(Stanza(element))
+
+    def _document_ended(self) -> None:
+        self._end(Footer())

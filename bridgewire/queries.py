@@ -1,0 +1,87 @@
+"""What any entity answers about itself: disco (XEP-0030), version (XEP-0092), ping (XEP-0199)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Protocol
+
+from twisted.words.protocols.jabber.error import StanzaError
+from twisted.words.xish.domish import Element
+from wokkel.subprotocols import IQHandlerMixin, XMPPHandler
+
+from bridgewire.namespaces import DISCO_INFO, DISCO_ITEMS, PING, VERSION
+
+
+class Outlet(Protocol):
+    """Where the answers go."""
+
+    def send(self, element: Element) -> None:
+        """Send one stanza."""
+
+
+class Queries(XMPPHandler, IQHandlerMixin):  # type: ignore[misc]
+    """Answers IQ requests to one entity; what it does not know gets `feature-not-implemented`.
+
+    wokkel matches the requests and makes answers and errors. Subclasses add to ``iqHandlers``.
+    """
+
+    iqHandlers = {
+        f"/iq[@type='get']/query[@xmlns='{DISCO_INFO}']": "on_disco_info",
+        f"/iq[@type='get']/query[@xmlns='{DISCO_ITEMS}']": "on_disco_items",
+        f"/iq[@type='get']/query[@xmlns='{VERSION}']": "on_version",
+        f"/iq[@type='get']/ping[@xmlns='{PING}']": "on_ping",
+    }
+    features: Sequence[str] = (DISCO_INFO, DISCO_ITEMS, PING, VERSION)
+
+    def __init__(self, outlet: Outlet, name: str, category: str, kind: str) -> None:
+        """``name`` is shown to users; ``category`` and ``kind`` are the XEP-0030 identity."""
+        super().__init__()
+        self.name = name
+        self.identity = (category, kind)
+        self.makeConnection(outlet)
+
+    def deliver(self, iq: Element) -> None:
+        """Take an IQ; requests are answered, answers that nobody waits for are dropped."""
+        if iq.getAttribute("type") in ("get", "set"):
+            self.handleRequest(iq)
+        elif iq.getAttribute("type") not in ("result", "error"):
+            self.send(StanzaError("bad-request", type="modify").toResponse(iq))
+
+    def send(self, element: Element) -> None:
+        """Send an answer; called by wokkel."""
+        self.xmlstream.send(element)
+
+    def items(self) -> Sequence[str]:
+        """Answer the addresses of entities below this one."""
+        return ()
+
+    def on_disco_info(self, iq: Element) -> Element:
+        self._refuse_node(iq)
+        query = Element((DISCO_INFO, "query"))
+        identity = query.addElement((DISCO_INFO, "identity"))
+        identity["category"], identity["type"] = self.identity
+        identity["name"] = self.name
+        for feature in self.features:
+            query.addElement((DISCO_INFO, "feature"))["var"] = feature
+        return query
+
+    def on_disco_items(self, iq: Element) -> Element:
+        self._refuse_node(iq)
+        query = Element((DISCO_ITEMS, "query"))
+        for item in self.items():
+            query.addElement((DISCO_ITEMS, "item"))["jid"] = item
+        return query
+
+    def on_version(self, iq: Element) -> Element:
+        query = Element((VERSION, "query"))
+        query.addElement((VERSION, "name"), content=self.name)
+        query.addElement((VERSION, "version"), content=version("callbridge-xmpp"))
+        return query
+
+    def on_ping(self, iq: Element) -> None:
+        """An empty result."""
+
+    def _refuse_node(self, iq: Element) -> None:
+        if iq.firstChildElement().getAttribute("node"):
+            raise StanzaError("item-not-found")

@@ -1,0 +1,180 @@
+"""TLS settings of both ends, and what a finished handshake tells (step 7).
+
+TLS 1.2 or newer, no renegotiation, no sessions to resume: a link is made rarely, and every
+handshake proves both sides anew. All connections of one creator share one OpenSSL context, which
+is most of the memory that they would cost.
+
+With TLS 1.3 a client is done before the server has looked at the client's certificate: until the
+first byte from the server arrives, ``handshakeCompleted`` does not mean that the server is content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import idna
+from cryptography import x509
+from OpenSSL import SSL
+from OpenSSL.crypto import X509, X509StoreFlags
+from twisted.internet.interfaces import (
+    IOpenSSLClientConnectionCreator,
+    IOpenSSLServerConnectionCreator,
+)
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+from zope.interface import implementer
+
+from bridgewire.identity import CertificateFault, Identity
+from bridgewire.tls_failures import (
+    CALLBRIDGE,
+    CLIENT_PORT,
+    XMPPD,
+    Side,
+    failure,
+    openssl_reasons,
+    refuse_untrusted,
+)
+
+__all__ = [
+    "CALLBRIDGE",
+    "CLIENT_PORT",
+    "XMPPD",
+    "ClientCertificate",
+    "Side",
+    "client_server",
+    "failure",
+    "link_client",
+    "link_server",
+    "peer_certificate",
+    "version",
+]
+
+#: What a server does about its client's certificate. One that is presented must always be good.
+ClientCertificate = Literal["required", "optional", "none"]
+
+_VERIFY = {
+    "required": SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT,
+    "optional": SSL.VERIFY_PEER,
+    "none": SSL.VERIFY_NONE,
+}
+
+#: Forward secrecy and authenticated encryption only; those of TLS 1.3 are all of that kind.
+_TLS12_CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
+
+
+def link_client(
+    identity: Identity,
+    authorities: Sequence[x509.Certificate],
+    server_name: str | None = None,
+) -> IOpenSSLClientConnectionCreator:
+    """The Call Bridge's end of a link: shows ``identity``, verifies the server's chain.
+
+    The names in the server's certificate are not looked at here, see
+    ``certificates.check_server_names``. ``server_name`` (a domain name, not an IP address) is sent
+    as SNI. Raises CertificateFault if OpenSSL does not take the identity.
+    """
+    return _Connections(_context(identity, authorities, "required"), server_name)
+
+
+def link_server(
+    identity: Identity, authorities: Sequence[x509.Certificate], mode: ClientCertificate
+) -> IOpenSSLServerConnectionCreator:
+    """The server's end of a link: shows ``identity``, and asks for a certificate as ``mode`` says.
+
+    A certificate that is presented must chain to ``authorities``, in ``optional`` mode too. Its
+    name is for ``certificates.check_callbridge_name``. Raises CertificateFault if OpenSSL does not
+    take the identity.
+    """
+    return _Connections(_context(identity, authorities, mode))
+
+
+def client_server(identity: Identity) -> IOpenSSLServerConnectionCreator:
+    """The server's end towards XMPP clients, who show no certificate: for ``startTLS``, and for TLS
+    from the first byte. Raises CertificateFault if OpenSSL does not take the identity.
+    """
+    return _Connections(_context(identity, (), "none"))
+
+
+def version(transport: Any) -> str | None:
+    """``TLSv1.3``; None if the transport is not under TLS, or no longer."""
+    connection = _connection(transport)
+    return connection.get_protocol_version_name() if connection else None
+
+
+def peer_certificate(transport: Any) -> x509.Certificate | None:
+    """The peer's own certificate, or None if it showed none. Valid after the handshake only."""
+    connection = _connection(transport)
+    return connection.get_peer_certificate(as_cryptography=True) if connection else None
+
+
+def _connection(transport: Any) -> SSL.Connection | None:
+    get_handle = getattr(transport, "getHandle", None)
+    handle = get_handle() if get_handle else None
+    return handle if isinstance(handle, SSL.Connection) else None
+
+
+def _context(
+    identity: Identity, authorities: Sequence[x509.Certificate], mode: ClientCertificate
+) -> SSL.Context:
+    """The context, complete: pyOpenSSL lets nobody change one that has made a connection."""
+    context = SSL.Context(SSL.TLS_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_options(
+        SSL.OP_NO_COMPRESSION
+        | SSL.OP_CIPHER_SERVER_PREFERENCE
+        | SSL.OP_NO_RENEGOTIATION
+        | SSL.OP_NO_TICKET
+    )
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # an idle connection keeps no buffers
+    context.set_cipher_list(_TLS12_CIPHERS)
+    try:
+        context.use_certificate(identity.certificate)
+        for intermediate in identity.intermediates:
+            context.add_extra_chain_cert(intermediate)
+        context.use_privatekey(identity.private_key)
+        context.check_privatekey()
+    except SSL.Error as error:
+        raise CertificateFault(
+            [
+                f"{identity.certificate_path}: OpenSSL does not take this certificate with the key "
+                f"{identity.private_key_path} ({openssl_reasons(error)}). Make them anew, with "
+                "ECDSA P-256 or with RSA of 2048 bits or more, signed with SHA-256."
+            ]
+        ) from None
+    _trust(context, authorities)
+    context.set_verify(_VERIFY[mode], refuse_untrusted)
+    return context
+
+
+def _trust(context: SSL.Context, authorities: Sequence[x509.Certificate]) -> None:
+    store = context.get_cert_store()
+    assert store is not None  # noqa: S101  OpenSSL makes one with every context
+    for authority in authorities:
+        store.add_cert(X509.from_cryptography(authority))
+        context.add_client_ca(authority)  # a server tells its clients whom it trusts
+    # Who is in the file is trusted, be it a root, an intermediate, or the peer itself.
+    store.set_flags(X509StoreFlags.PARTIAL_CHAIN)
+
+
+@implementer(IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator)
+class _Connections:
+    """Makes the connections of one context, for either end."""
+
+    def __init__(self, context: SSL.Context, server_name: str | None = None) -> None:
+        self._context = context
+        self._server_name = _sni(server_name) if server_name else None
+
+    def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        connection = SSL.Connection(self._context)
+        if self._server_name:
+            connection.set_tlsext_host_name(self._server_name)
+        return connection
+
+    def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        return SSL.Connection(self._context)
+
+
+def _sni(name: str) -> bytes:
+    name = name.rstrip(".")
+    return name.encode("ascii") if name.isascii() else idna.encode(name, uts46=True)

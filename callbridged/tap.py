@@ -1,0 +1,34 @@
+"""The twistd plugin's options and service: the only place that names the reactor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.application.service import IService
+from twisted.python import usage
+
+from bridgewire.identity import CertificateFault
+from daemonkit.ini import ConfigurationFault
+from callbridged.config import DEFAULT_PATH, load
+from callbridged.service import make_service
+
+
+class Options(usage.Options):
+    """Options of `twistd callbridged`."""
+
+    optParameters = [["config", "c", str(DEFAULT_PATH), "The configuration file."]]
+    longdesc = (
+        "The Call Bridge: connects out to the XMPP servers of its domain and answers the logins "
+        "that they relay. Its settings are in the configuration file, and `callbridgectl` "
+        "operates it."
+    )
+
+
+def makeService(options: Options) -> IService:
+    """Answer the daemon. A configuration that cannot be used ends twistd, with every fault."""
+    from twisted.internet import reactor
+
+    try:
+        return make_service(reactor, load(Path(options["config"])))
+    except (ConfigurationFault, CertificateFault) as fault:
+        raise SystemExit(f"callbridged: {fault}") from None

@@ -1,0 +1,51 @@
+"""Run outside of the checkout: does the installed wheel offer all that it promises?
+
+Ends with exit status 1 and a sentence for everything that is missing.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+PACKAGES = ("bridgewire", "callbridged", "daemonkit", "xmppd")
+BIN = Path(sys.executable).parent
+
+
+def output(*command: str) -> str:
+    """What a command of this environment prints; empty if it fails."""
+    done = subprocess.run(  # noqa: S603
+        [BIN / command[0], *command[1:]], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        print(done.stdout, done.stderr, file=sys.stderr)
+        return ""
+    return done.stdout
+
+
+def faults() -> list[str]:
+    found = []
+    for name in PACKAGES:
+        module = __import__(name)
+        where = Path(module.__file__ or "")
+        if not where.is_relative_to(sys.prefix):
+            found.append(f"{name} comes from {where}, not from the installed wheel")
+        if not (where.parent / "py.typed").exists():
+            found.append(f"{name} lacks py.typed")
+    plugins = output("twistd", "--help")
+    for plugin in ("xmppd", "callbridged"):
+        if f"\n    {plugin} " not in plugins:
+            found.append(f"twistd does not list the plugin {plugin}")
+        if "--config" not in output("twistd", plugin, "--help"):
+            found.append(f"twistd {plugin} --help does not tell of --config")
+    for ctl in ("xmppctl", "callbridgectl"):
+        if "--config" not in output(ctl, "--help"):
+            found.append(f"{ctl} --help does not tell of --config")
+    return found
+
+
+if __name__ == "__main__":
+    missing = faults()
+    print("\n".join(missing) or "the wheel offers both plugins and both commands")
+    sys.exit(bool(missing))

@@ -1,0 +1,14 @@
+#!/bin/sh
+# Runs every check: ./test.sh, or for some of them ./test.sh -e lint,types (what tox run takes).
+# Needs Python 3.11 or newer; on a bare Debian, run as root, it installs the rest.
+set -eu
+cd "$(dirname "$0")"
+. packaging/prepare.sh
+need dnsmasq-base command -v dnsmasq
+need iproute2 command -v ip
+need iptables command -v iptables
+need nodejs command -v node
+need npm command -v npm
+install_missing
+make_tox
+.venv/bin/tox run "$@"

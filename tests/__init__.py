@@ -1,0 +1,1 @@
+"""Tests of everything in this repository; one package per package, one module per module."""

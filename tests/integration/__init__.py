@@ -1,0 +1,1 @@
+"""Real daemons, sockets and clients. Waits for events, never for a fixed time."""

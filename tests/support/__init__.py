@@ -1,0 +1,1 @@
+"""What the tests share: a certificate authority, a DNS server, transports in memory, processes."""

@@ -1,0 +1,317 @@
+"""One client's stream: tells the table what came, and does what the table says."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.words.protocols.jabber.error import StanzaError
+from twisted.words.protocols.jabber.xmlstream import toResponse
+from twisted.words.xish.domish import Element
+
+from bridgewire.jid import JID, InvalidFormat, parse_jid
+from bridgewire.login import LoginReply, sasl_failure
+from bridgewire.namespaces import BIND, CLIENT, SASL, TLS
+from bridgewire.parser import AFTER_LOGIN, BEFORE_LOGIN, StreamFault
+from bridgewire.steps import Reason, Step, StepFailure
+from bridgewire.stream import XmlStream
+from daemonkit.quiet import Quiet
+from xmppd.client import ClientInputs, ClientMachine
+from xmppd.features import Fact, stream_features
+from xmppd.login import Login, Logins
+from xmppd.sessions import Sessions
+
+#: Failed logins on one stream, after which it is closed.
+MAX_FAILURES = 3
+#: Streams that have not logged in yet, over all peers.
+MAX_NOT_LOGGED_IN = 5000
+
+
+@dataclass
+class Clients:
+    """What all client streams share. ``tls_context`` answers the context for STARTTLS."""
+
+    clock: IReactorTime
+    domain: str
+    login_timeout: float
+    logins: Logins
+    sessions: Sessions
+    route: Callable[[Element], None]
+    tls_context: Callable[[], Any]
+
+    def __post_init__(self) -> None:
+        self.open: set[ClientStream] = set()
+        self.quiet = Quiet(self.clock)
+
+    def accept(self) -> XmlStream | None:
+        """Answer the protocol for a new connection, or None when too many wait to log in."""
+        if len(self.open) - len(self.sessions) >= MAX_NOT_LOGGED_IN:
+            return None
+        return ClientStream(self).stream
+
+    def close(self) -> None:
+        """Close all streams: the server stops."""
+        for stream in list(self.open):
+            stream.machine.refused("system-shutdown", "xmppd is shutting down")
+
+
+class ClientStream:
+    """One client."""
+
+    log = Logger()
+
+    def __init__(self, clients: Clients) -> None:
+        self._all = clients
+        self._facts: set[Fact] = set()
+        self._timer: IDelayedCall | None = None
+        self._login: Login | None = None
+        self._failures = 0
+        self._bound = False
+        self._peer = ""
+        self.jid = JID(tuple=(None, clients.domain, None))
+        self.priority: int | None = None
+        self.machine: ClientInputs = ClientMachine(self)
+        self.stream = XmlStream(
+            self, CLIENT, initiating=False, limits=BEFORE_LOGIN, clock=clients.clock
+        )
+
+    # StreamOwner: what the client does
+
+    def connected(self) -> None:
+        self._all.open.add(self)
+        self._peer = getattr(self.stream.transport.getPeer(), "host", "")
+        self._timer = self._all.clock.callLater(self._all.login_timeout, self._login_timed_out)
+
+    def secured(self) -> None:
+        self.machine.secured()
+
+    def header(self, root: Element) -> None:
+        to = root.getAttribute("to")
+        if root.defaultUri != CLIENT:
+            self.machine.refused("invalid-namespace", "the default namespace is jabber:client")
+        elif not to:
+            self.machine.refused("improper-addressing", "say which domain in 'to'")
+        elif str(to).lower() != self._all.domain:
+            self.machine.refused("host-unknown", f"{to!r:.200} is not served here")
+        elif not str(root.getAttribute("version", "")).startswith("1."):
+            self.machine.refused("unsupported-version", "version 1.0 is spoken here")
+        else:
+            self.machine.greeted()
+
+    def element(self, element: Element) -> None:
+        match (element.uri, element.name):
+            case (str(uri), "starttls") if uri == TLS:
+                self.machine.starttls()
+            case (str(uri), "auth") if uri == SASL:
+                self.machine.auth(element)
+            case (str(uri), "response") if uri == SASL:
+                self.machine.response(element)
+            case (str(uri), "abort") if uri == SASL:
+                self.machine.abort(element)
+            case _ if not self._bound and _binds(element):
+                self.machine.bind(element)
+            case _:
+                self.machine.stanza(element)
+
+    def footer(self) -> None:
+        self.machine.ended()
+
+    def fault(self, fault: StreamFault) -> None:
+        self.machine.refused(fault.condition, fault.text)
+
+    def lost(self, reason: Failure) -> None:
+        self.machine.lost()
+        self._stop_timer()
+        self._all.open.discard(self)
+
+    def _login_timed_out(self) -> None:
+        self._timer = None
+        self.machine.refused("connection-timeout", "no login in time")
+
+    # ClientActions: what the table does
+
+    def offer(self) -> None:
+        self.stream.send_header(
+            from_=self._all.domain, stream_id=secrets.token_hex(8), version="1.0"
+        )
+        self.stream.send(stream_features(self._facts, self._all.logins.mechanisms))
+
+    def begin_tls(self) -> None:
+        self.stream.send(Element((TLS, "proceed")))
+        self.stream.restart(BEFORE_LOGIN)
+        self._facts.add(Fact.SECURED)
+        self.stream.transport.startTLS(self._all.tls_context())
+
+    def relay(self, element: Element) -> None:
+        if self._login is None:
+            self._login = Login(self._all.logins, self._peer)
+        Deferred.fromCoroutine(self._relay(self._login, element)).addErrback(self._relay_failed)
+
+    async def _relay(self, login: Login, element: Element) -> None:
+        try:
+            reply = await login.relay(element)
+        except CancelledError:
+            return
+        except StepFailure as failure:
+            self._report(failure)
+            self.machine.rejected(sasl_failure("temporary-auth-failure"))
+        else:
+            self._answer(reply)
+
+    def _relay_failed(self, failure: Failure) -> None:
+        self.log.failure("Error while relaying a login", failure)
+        self.machine.rejected(sasl_failure("temporary-auth-failure"))
+
+    def _answer(self, reply: LoginReply) -> None:
+        if reply.element.name == "challenge":
+            self.machine.challenged(reply.element)
+        elif reply.element.name == "success":
+            try:
+                self.jid = self._own_address(reply.username or "")
+            except InvalidFormat:
+                text = f"a Call Bridge let in {reply.username!r:.100}, which is no username"
+                self._report(StepFailure(Step.LOGIN, Reason.PROTOCOL_ERROR, text))
+                self.machine.rejected(sasl_failure("temporary-auth-failure"))
+            else:
+                self.machine.accepted(reply.element)
+        else:
+            self.machine.rejected(reply.element)
+
+    def _own_address(self, username: str) -> JID:
+        if not username or "@" in username or "/" in username:
+            raise InvalidFormat("no localpart")
+        return parse_jid(f"{username}@{self._all.domain}")
+
+    def challenge(self, element: Element) -> None:
+        self.stream.send(element)
+
+    def welcome(self, element: Element) -> None:
+        self._login = None
+        self._facts.add(Fact.AUTHENTICATED)
+        self.stream.send(element)
+        self.stream.restart(AFTER_LOGIN)
+
+    def reject(self, element: Element) -> None:
+        self._login = None
+        self.stream.send(element)
+        self._failures += 1
+        if self._failures >= MAX_FAILURES:
+            self.stream.fail("policy-violation", "too many failed logins")
+
+    def give_up(self) -> None:
+        if self._login is not None:
+            self._login.give_up()
+            self._login = None
+
+    def bind(self, iq: Element) -> None:
+        wanted = str(next(iq.elements(BIND, "bind")).firstChildElement() or "").strip()
+        try:
+            if len(wanted.encode()) > 1023:
+                raise InvalidFormat("resource too long")
+            self.jid = parse_jid(f"{self.jid.userhost()}/{wanted or secrets.token_hex(8)}")
+        except InvalidFormat:
+            self.jid = parse_jid(f"{self.jid.userhost()}/{secrets.token_hex(8)}")
+        self._stop_timer()
+        self._bound = True
+        self._all.sessions.bind(self)
+        result = toResponse(iq, "result")
+        bind = result.addElement((BIND, "bind"))
+        bind.addElement((BIND, "jid"), content=self.jid.full())
+        self.stream.send(result)
+
+    def handle(self, element: Element) -> None:
+        if element.uri != CLIENT or element.name not in ("message", "presence", "iq"):
+            self.machine.refused("unsupported-stanza-type", "message, presence and iq are stanzas")
+            return
+        if element.getAttribute("from") not in (None, self.jid.full(), self.jid.userhost()):
+            self.machine.refused("invalid-from", "that is not your address")
+            return
+        element["from"] = self.jid.full()
+        if element.name == "iq" and not _is_good_iq(element):
+            self.deliver(StanzaError("bad-request", type="modify").toResponse(element))
+        elif element.hasAttribute("to"):
+            self._all.route(element)
+        elif element.name == "message":
+            element["to"] = self.jid.userhost()
+            self._all.route(element)
+        elif element.name == "iq":
+            self._all.route(element)  # no 'to': the server answers for the account
+        else:
+            self._take_presence(element)
+
+    def _take_presence(self, presence: Element) -> None:
+        kind = presence.getAttribute("type")
+        if kind == "unavailable":
+            self.priority = None
+        elif kind is None:
+            text = next((str(child) for child in presence.elements(CLIENT, "priority")), "0")
+            try:
+                self.priority = max(-128, min(127, int(text)))
+            except ValueError:
+                self.priority = 0
+
+    def leave(self) -> None:
+        self.give_up()
+        if self._bound:
+            self._bound = False
+            self._all.sessions.unbind(self)
+
+    def refuse(self, condition: str, text: str) -> None:
+        key = (self._peer, condition)
+        if condition != "system-shutdown" and self._all.quiet.admit(key) is not None:
+            self.log.info(
+                "client {jid} from {peer}: stream ended with {condition}: {text}",
+                jid=self.jid.full(),
+                peer=self._peer,
+                condition=condition,
+                text=text,
+            )
+        self.stream.fail(condition, text)
+
+    # Session: what the server does
+
+    def deliver(self, stanza: Element) -> None:
+        """Send a stanza to the client."""
+        self.stream.send(stanza)
+
+    def replaced(self) -> None:
+        """Another stream has bound the same resource: this one ends."""
+        self._bound = False
+        self.machine.refused("conflict", "this resource was bound by another stream")
+
+    def _report(self, failure: StepFailure) -> None:
+        held_back = self._all.quiet.admit((failure.step, failure.reason))
+        if held_back is not None:
+            self.log.warn(
+                "login from {peer}: {failure}{more}",
+                peer=self._peer,
+                failure=str(failure),
+                more=f" (and {held_back} more like this)" if held_back else "",
+            )
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _binds(element: Element) -> bool:
+    return bool(
+        element.name == "iq"
+        and element.getAttribute("type") == "set"
+        and next(element.elements(BIND, "bind"), None) is not None
+    )
+
+
+def _is_good_iq(iq: Element) -> bool:
+    """RFC 6120 section 8.2.3: an id, a known type, and one child for a request."""
+    kind = iq.getAttribute("type")
+    if not iq.getAttribute("id") or kind not in ("get", "set", "result", "error"):
+        return False
+    return kind in ("result", "error") or len(list(iq.elements())) == 1

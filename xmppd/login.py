@@ -1,0 +1,238 @@
+"""Which Call Bridge answers a login (step 12): the choice, the deadline, the second try. No I/O.
+
+A login is one SASL exchange. Its first message may be asked of one Call Bridge after the other,
+for as long as none has answered it: the client has not noticed anything yet. Once a challenge went
+to the client the exchange belongs to the Call Bridge that made it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.words.xish.domish import Element
+
+from bridgewire.iq import RequestError
+from bridgewire.login import LoginReply, LoginRequest, WireFault
+from bridgewire.namespaces import SASL
+from bridgewire.steps import Reason, Step, StepFailure
+
+#: What clients are offered until a Call Bridge has said what it serves.
+DEFAULT_MECHANISMS = frozenset({"SCRAM-SHA-256", "PLAIN"})
+
+
+class CallBridge(Protocol):
+    """A Call Bridge's link, as far as logins need it."""
+
+    host: str
+    outstanding: int
+
+    @property
+    def mechanisms(self) -> frozenset[str]:
+        """The SASL mechanisms it serves."""
+
+    @property
+    def capacity(self) -> int:
+        """How many logins it takes at once."""
+
+    def ask(self, request: LoginRequest, timeout: float) -> Deferred[LoginReply]:
+        """Relay one message; fails with RequestError or WireFault."""
+
+
+class Logins:
+    """The logins under way, over all Call Bridges."""
+
+    def __init__(self, clock: IReactorTime, deadline: float, max_waiting: int) -> None:
+        """``deadline``: seconds for a whole exchange; ``max_waiting``: logins at once."""
+        self.clock = clock
+        self.deadline = deadline
+        self.max_waiting = max_waiting
+        self.waiting = 0
+        self._bridges: list[CallBridge] = []
+        self._queue: deque[Deferred[None]] = deque()
+        self._last_served = DEFAULT_MECHANISMS
+
+    def update(self, bridge: CallBridge) -> None:
+        """A Call Bridge offered or changed its service, or (with no mechanisms) went away."""
+        if bridge in self._bridges:
+            self._bridges.remove(bridge)
+        if bridge.mechanisms:
+            self._bridges.append(bridge)
+        served = frozenset().union(*(one.mechanisms for one in self._bridges))
+        if served:
+            self._last_served = served
+        self.wake()
+
+    @property
+    def mechanisms(self) -> frozenset[str]:
+        """What clients are offered.
+
+        With no Call Bridge it is what the last one served: a client that sees no mechanism gives
+        up for good, one that gets ``temporary-auth-failure`` comes back.
+        """
+        return self._last_served
+
+    def serving(self, mechanism: str, tried: Iterable[CallBridge]) -> list[CallBridge]:
+        """Answer who serves ``mechanism``, takes logins at all and was not tried."""
+        return [
+            bridge
+            for bridge in self._bridges
+            if mechanism in bridge.mechanisms and bridge.capacity > 0 and bridge not in tried
+        ]
+
+    async def choose(self, mechanism: str, tried: Iterable[CallBridge]) -> CallBridge | None:
+        """Answer the one with the fewest logins under way; wait while all are full."""
+        while candidates := self.serving(mechanism, tried):
+            free = [one for one in candidates if one.outstanding < one.capacity]
+            if free:
+                return min(free, key=lambda one: one.outstanding)
+            turn: Deferred[None] = Deferred()
+            self._queue.append(turn)
+            try:
+                await turn
+            except CancelledError:
+                self._queue.remove(turn)
+                raise
+        return None
+
+    def assign(self, bridge: CallBridge) -> None:
+        """Count a login; among equals the others come first from now on."""
+        bridge.outstanding += 1
+        if bridge in self._bridges:
+            self._bridges.remove(bridge)
+            self._bridges.append(bridge)
+
+    def release(self, bridge: CallBridge) -> None:
+        """A login of ``bridge`` is over."""
+        bridge.outstanding -= 1
+        self.wake()
+
+    def wake(self) -> None:
+        """Let those who wait look again."""
+        waiting, self._queue = self._queue, deque()
+        for turn in waiting:
+            turn.callback(None)
+
+
+class Login:
+    """One client's SASL exchange."""
+
+    def __init__(
+        self, logins: Logins, peer: str, channel_bindings: Mapping[str, bytes] | None = None
+    ) -> None:
+        self._logins = logins
+        self._peer = peer
+        self._channel_bindings = dict(channel_bindings or {})
+        self._session = secrets.token_hex(16)
+        self._ends_at = logins.clock.seconds() + logins.deadline
+        self._timer: IDelayedCall | None = None
+        self._bridge: CallBridge | None = None
+        self._working: Deferred[LoginReply] | None = None
+        self._timed_out = False
+
+    async def relay(self, message: Element) -> LoginReply:
+        """Relay a client's message (``auth``, ``response`` or ``abort``) and answer the reply.
+
+        Raises:
+            StepFailure: nobody answered in time; the client is told `temporary-auth-failure`.
+            CancelledError: `give_up` was called.
+        """
+        if self._timer is None and not self._timed_out:
+            self._begin()
+            step = self._first(message)
+        else:
+            step = self._next(message)
+        self._working = Deferred.fromCoroutine(step)
+        try:
+            reply = await self._working
+        except CancelledError:
+            if self._timed_out:
+                raise _failed(Reason.TIMEOUT, "no answer within the deadline") from None
+            raise
+        except StepFailure:
+            self._end()
+            raise
+        finally:
+            self._working = None
+        if reply.element.name != "challenge":
+            self._end()
+        return reply
+
+    def give_up(self) -> None:
+        """The client went away, or took too long: tell the Call Bridge, if one is at work."""
+        if self._bridge is not None:
+            abort = self._request(Element((SASL, "abort")))
+            self._bridge.ask(abort, self._logins.deadline).addBoth(lambda _: None)
+        self._end()
+        if self._working is not None:
+            self._working.cancel()
+
+    def _begin(self) -> None:
+        logins = self._logins
+        if logins.waiting >= logins.max_waiting:
+            raise _failed(Reason.RESOURCE_LIMIT, f"{logins.waiting} logins are waiting already")
+        logins.waiting += 1
+        self._timer = logins.clock.callLater(logins.deadline, self._time_out)
+
+    def _time_out(self) -> None:
+        self._timed_out = True
+        self.give_up()
+
+    def _end(self) -> None:
+        bridge, self._bridge = self._bridge, None
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            self._logins.waiting -= 1
+            if timer.active():
+                timer.cancel()
+        if bridge is not None:
+            self._logins.release(bridge)
+
+    async def _first(self, auth: Element) -> LoginReply:
+        logins = self._logins
+        mechanism = str(auth.getAttribute("mechanism", ""))
+        tried: list[CallBridge] = []
+        problem = "no Call Bridge that serves it is connected"
+        while (bridge := await logins.choose(mechanism, tried)) is not None:
+            tried.append(bridge)
+            logins.assign(bridge)
+            self._bridge = bridge
+            # With somebody else to ask, one that hangs gets half of the time only.
+            share = 0.5 if logins.serving(mechanism, tried) else 1.0
+            try:
+                return await bridge.ask(self._request(auth), self._left() * share)
+            except (RequestError, WireFault) as error:
+                problem = f"{bridge.host} did not answer: {error or type(error).__name__}"
+                self._bridge = None
+                logins.release(bridge)
+        raise _failed(Reason.LINK_LOST if tried else Reason.HOST_UNKNOWN, problem)
+
+    async def _next(self, message: Element) -> LoginReply:
+        bridge = self._bridge
+        if bridge is None:
+            raise _failed(Reason.TIMEOUT, "the client took longer than the deadline")
+        try:
+            return await bridge.ask(self._request(message), self._left())
+        except (RequestError, WireFault) as error:
+            problem = f"{bridge.host} went away in mid-exchange: {error or type(error).__name__}"
+            raise _failed(Reason.LINK_LOST, problem) from None
+
+    def _request(self, message: Element) -> LoginRequest:
+        return LoginRequest(
+            session=self._session,
+            element=message,
+            peer=self._peer,
+            deadline=round(max(0.1, self._left()), 1),
+            channel_bindings=self._channel_bindings,
+        )
+
+    def _left(self) -> float:
+        return self._ends_at - self._logins.clock.seconds()
+
+
+def _failed(reason: Reason, text: str) -> StepFailure:
+    return StepFailure(Step.LOGIN, reason, text)
