@@ -21,8 +21,8 @@ def parse_jid(text: str) -> JID:
     Raises:
         InvalidFormat: where ``text`` is no address.
     """
-    if len(text) > MAX_LENGTH:
-        raise InvalidFormat("address too long")
+    if not 0 < len(text) <= MAX_LENGTH:
+        raise InvalidFormat("address empty or too long")
     try:
         return JID(text)
     except InvalidFormat:

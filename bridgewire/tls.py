@@ -25,15 +25,8 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from bridgewire.identity import CertificateFault, Identity
-from bridgewire.tls_failures import (
-    CALLBRIDGE,
-    CLIENT_PORT,
-    XMPPD,
-    Side,
-    failure,
-    openssl_reasons,
-    refuse_untrusted,
-)
+from bridgewire.tls_failures import failure, openssl_reasons, refuse_untrusted
+from bridgewire.tls_sides import CALLBRIDGE, CLIENT_PORT, XMPPD, Side
 
 __all__ = [
     "CALLBRIDGE",

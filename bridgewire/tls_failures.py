@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography import x509
@@ -13,6 +12,7 @@ from twisted.python.failure import Failure
 
 from bridgewire.naming import describe, outside_validity, subject
 from bridgewire.steps import Reason, Step, StepFailure
+from bridgewire.tls_sides import CALLBRIDGE, Side
 
 _Codes = SSL.X509VerificationCodes
 _OUT_OF_TIME = {_Codes.ERR_CERT_HAS_EXPIRED, _Codes.ERR_CERT_NOT_YET_VALID}
@@ -59,60 +59,6 @@ def refuse_untrusted(
     if not ok:
         raise Untrusted(code, depth, certificate.to_cryptography())
     return True
-
-
-@dataclass(frozen=True)
-class End:
-    """One end of a connection, in words that fit into a sentence."""
-
-    who: str
-    certificate: str
-    authorities: str
-    usage: str
-
-
-@dataclass(frozen=True)
-class Side:
-    """Who we are, who the peer is, and what to do when the peer speaks no TLS."""
-
-    us: End
-    peer: End
-    plain_text: str
-
-
-_BRIDGE = End(
-    "the Call Bridge",
-    "the file of [tls] certificate in callbridged.ini",
-    "the file of [tls] xmpp_ca in callbridged.ini",
-    "clientAuth",
-)
-_SERVER = End(
-    "the XMPP server",
-    "the file of [tls] certificate in xmppd.ini",
-    "the file of [tls] callbridge_ca in xmppd.ini",
-    "serverAuth",
-)
-_CLIENT = End("the client", "the client's certificate", "the client's authorities", "clientAuth")
-
-#: A link, seen by callbridged.
-CALLBRIDGE = Side(
-    _BRIDGE,
-    _SERVER,
-    "Check that server_address in callbridged.ini, or the SRV record, names the port of "
-    "[component] listen in xmppd.ini (5223), not a port for clients or for plain text.",
-)
-#: A link, seen by xmppd.
-XMPPD = Side(
-    _SERVER,
-    _BRIDGE,
-    "This port takes TLS from the first byte. Switch TLS on in the component that connects to it.",
-)
-#: XMPP clients, seen by xmppd.
-CLIENT_PORT = Side(
-    _SERVER,
-    _CLIENT,
-    "The client has to start TLS where this port expects it: at once, or after <starttls/>.",
-)
 
 
 def failure(reason: Failure, side: Side = CALLBRIDGE) -> StepFailure:

@@ -16,10 +16,8 @@ from typing import Any
 import dns.exception
 import dns.name
 import dns.nameserver
-import dns.rdata
-import dns.rdatatype
 import dns.resolver
-from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IHostResolution, IResolutionReceiver
 from twisted.internet.threads import deferToThreadPool
 from zope.interface import implementer
@@ -52,7 +50,7 @@ class SrvRecord:
 class Answer:
     """The records of one kind that a name has."""
 
-    records: tuple[dns.rdata.Rdata, ...]
+    records: tuple[Any, ...]  # dns.rdata.Rdata, which names its fields at run time
     ttl: int
 
 
@@ -61,14 +59,12 @@ class Answer:
 Lookup = Callable[[Sequence[tuple[str, int]], str, str, float], Answer]
 
 
-def lookup(
-    nameservers: Sequence[tuple[str, int]], name: str, kind: str, timeout: float
-) -> Answer:
+def lookup(nameservers: Sequence[tuple[str, int]], name: str, kind: str, timeout: float) -> Answer:
     """Ask, and wait for the answer: call it in a thread."""
     resolver = dns.resolver.Resolver(configure=not nameservers)
     if nameservers:
         resolver.nameservers = [
-            dns.nameserver.Do53Nameserver(socket.getaddrinfo(host, port)[0][4][0], port)
+            dns.nameserver.Do53Nameserver(str(socket.getaddrinfo(host, port)[0][4][0]), port)
             for host, port in nameservers
         ]
     absolute = dns.name.from_text(name)
@@ -161,23 +157,18 @@ class Resolver:
 
         for question in questions:
             question.addCallback(hurry)
-        gathering = DeferredList(questions, consumeErrors=True)
-        try:
-            results = await gathering
-        except CancelledError:
-            for question in questions:
-                question.cancel()
-            raise
         found: list[str] = []
         errors: list[Exception] = []
+        results: list[tuple[bool, Any]] = await DeferredList(questions, consumeErrors=True)
         for succeeded, result in results:
             if succeeded:
                 found.extend(record.to_text() for record in result.records)
-            elif not result.check(dns.resolver.NXDOMAIN, dns.resolver.NoAnswer, CancelledError):
-                result.trap(dns.exception.DNSException, OSError, UnicodeError)
+            elif not result.check(dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
                 errors.append(result.value)
-        if errors and not found:
-            raise self._failure(Step.ADDRESS, f"A and AAAA {host}", errors[0])
+        for error in () if found else errors:
+            if isinstance(error, (dns.exception.DNSException, OSError, UnicodeError)):
+                raise self._failure(Step.ADDRESS, f"A and AAAA {host}", error)
+            raise error  # we were cancelled, or it is a bug
         return found
 
     async def _system(self, host: str) -> list[str]:

@@ -22,11 +22,13 @@ install_missing() {
     echo "installing Debian packages:$missing"
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
+    apt_log=$(mktemp)
     # shellcheck disable=SC2086  # one word per package
     apt-get install -qq --no-install-recommends $missing </dev/null >"$apt_log" 2>&1 || {
         cat "$apt_log" >&2
         exit 1
     }
+    rm -f "$apt_log"
 }
 
 # tox in .venv, which stays for the next time.
@@ -40,6 +42,4 @@ make_tox() {
 
 PATH=$PATH:/usr/sbin:/sbin
 export PATH
-apt_log=$(mktemp)
-trap 'rm -f "$apt_log"' EXIT
 need python3-venv python3 -c 'import ensurepip, venv'

@@ -7,21 +7,12 @@ too. The table says what may happen when; `xmppd.components` does it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from automat import TypeMachineBuilder
 from twisted.words.xish.domish import Element
 
-from bridgewire.steps import StepFailure
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why a stream is ended: ``condition`` and the failure's text are told to the peer."""
-
-    condition: str
-    failure: StepFailure
+from xmppd.admission import Refusal
 
 
 class ComponentInputs(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from xmppd.components import ComponentStream
+    from xmppd.component_stream import ComponentStream
     from xmppd.service import Server
 
 
@@ -35,10 +35,16 @@ def _link(name: str, server: Server) -> dict[str, object]:
     stream: ComponentStream | None = server.components.registered.get(name)
     return {
         "name": name,
-        "state": stream.state if stream else "down",
+        "state": _state(stream),
         "peer": stream.peer if stream else None,
         "since": stream.since.isoformat(timespec="seconds") if stream and stream.since else None,
         "certificate": (stream.certificate or None) if stream else None,
-        "mechanisms": sorted(stream.mechanisms) if stream else [],
-        "outstanding": stream.outstanding if stream else 0,
+        "mechanisms": sorted(stream.callbridge.mechanisms) if stream else [],
+        "outstanding": stream.callbridge.outstanding if stream else 0,
     }
+
+
+def _state(stream: ComponentStream | None) -> str:
+    if stream is None:
+        return "down"
+    return "draining" if stream.callbridge.draining else "registered"

@@ -19,8 +19,10 @@ from bridgewire import tls
 from bridgewire.identity import load_authorities, load_identity
 from daemonkit.control import ControlService
 from daemonkit.notify import notify
+from xmppd.admission import Admission
 from xmppd.client_stream import Clients
-from xmppd.components import Components, ComponentSettings, ComponentStream
+from xmppd.component_stream import Times
+from xmppd.components import Components
 from xmppd.config import Config
 from xmppd.control import commands
 from xmppd.login import Logins
@@ -53,12 +55,11 @@ class Server:
         domain = config.xmppd.domain
         self.components = Components(
             reactor,
-            ComponentSettings(
-                domain=domain,
+            Admission(domain, self.registry.secret),
+            Times(
                 registration_timeout=config.component.registration_timeout,
                 ping_interval=config.component.ping_interval,
                 ping_timeout=config.component.ping_timeout,
-                secret=self.registry.secret,
             ),
             route=self.route,
             changed=self.logins.update,
@@ -164,6 +165,3 @@ def make_service(reactor: Any, config: Config) -> MultiService:
     ControlService(reactor, config.xmppd.control_socket, commands(server)).setServiceParent(daemon)
     Goodbye(server, reactor).setServiceParent(daemon)
     return daemon
-
-
-__all__ = ["ComponentStream", "Server", "make_service"]

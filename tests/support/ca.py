@@ -34,6 +34,7 @@ class CertificateAuthority:
         name: str = "Test CA",
         *,
         parent: CertificateAuthority | None = None,
+        not_after: datetime | None = None,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
@@ -49,7 +50,7 @@ class CertificateAuthority:
             .serial_number(x509.random_serial_number())
             # Long before now, so that expired certificates lie within the authority's own time.
             .not_valid_before(now - timedelta(days=3650))
-            .not_valid_after(now + timedelta(days=3650))
+            .not_valid_after(not_after or now + timedelta(days=3650))
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(_key_usage(authority=True), critical=True)
             .add_extension(
@@ -63,9 +64,11 @@ class CertificateAuthority:
         self.certificate_path = directory / f"{file_name}.crt"
         self.certificate_path.write_bytes(_pem(self.certificate))
 
-    def intermediate(self, name: str = "Test Intermediate CA") -> CertificateAuthority:
+    def intermediate(
+        self, name: str = "Test Intermediate CA", *, not_after: datetime | None = None
+    ) -> CertificateAuthority:
         """An authority below this one, writing into the same directory."""
-        return CertificateAuthority(self.directory, name, parent=self)
+        return CertificateAuthority(self.directory, name, parent=self, not_after=not_after)
 
     def issue(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,13 +21,14 @@ _PATIENCE = 30.0
 
 @dataclass
 class Login:
-    """How a login ended: ``jid`` is the bound JID, ``failures`` the SASL conditions seen."""
+    """How a login ended: ``jid`` is what was bound, ``failures`` the SASL conditions seen."""
 
     jid: str | None = None
     failures: list[str] = field(default_factory=list)
     tls: str | None = None
     mechanism: str | None = None
     error: str | None = None
+    seconds: float = 0.0
 
     @property
     def ok(self) -> bool:
@@ -68,6 +70,7 @@ async def log_in(
     def bound(_event: object) -> None:
         result.jid = client.boundjid.full
         result.mechanism = client["feature_mechanisms"].mech.name
+        result.seconds = time.monotonic() - began
         end()
 
     client.add_event_handler("tls_success", secured)
@@ -78,6 +81,7 @@ async def log_in(
     client.add_event_handler("connection_failed", lambda error: end(str(error)))
     client.add_event_handler("stream_error", lambda error: end(error["condition"]))
     client.add_event_handler("disconnected", lambda reason: end(f"disconnected: {reason}"))
+    began = time.monotonic()
     client.connect(address, port)
     try:
         await asyncio.wait_for(ended, _PATIENCE)

@@ -94,6 +94,10 @@ class Process:
             self.signal(signal.SIGKILL)
         self._child.wait()
 
+    def release(self) -> None:
+        """Let it live on after us."""
+        _alive.discard(self)
+
     def mark(self) -> int:
         """Where the log ends now, for ``since``."""
         return self.log.stat().st_size if self.log.exists() else 0
@@ -147,16 +151,17 @@ def run(*command: str | Path, typed: str = "", check: bool = True) -> subprocess
     return done
 
 
-def free_port(address: str = "127.0.0.1") -> int:
-    """A port that is free now for both TCP and UDP on ``address``."""
-    for _ in range(50):
+def free_port(address: str = "127.0.0.1", preferred: int = 0) -> int:
+    """A port that is free now for both TCP and UDP on ``address``: ``preferred`` if it is."""
+    for wanted in [preferred, *[0] * 50]:
         with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind((address, 0))
-            port = tcp.getsockname()[1]
             try:
+                tcp.bind((address, wanted))
+                port = tcp.getsockname()[1]
                 udp.bind((address, port))
             except OSError:
                 continue
+            assert isinstance(port, int)
             return port
     raise OSError(f"no free port on {address}")
 

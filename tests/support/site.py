@@ -199,14 +199,18 @@ class Site:
         certificate_names: Iterable[str] | None = None,
         certificate_ip: Iterable[str] = (),
         prefix: Sequence[str] = (),
+        usual_ports: bool = False,
     ) -> XmppServer:
-        """Add a node: its certificate, its ini file, its SRV and address records."""
+        """Add a node: its certificate, its ini file, its SRV and address records.
+
+        ``usual_ports``: 5223 and 5222 where they are free, else any.
+        """
         server = XmppServer(name, self.directory / name, prefix)
         server.fqdn = f"{name}.{self.domain}"
         server.address = address
         # A network namespace of its own has that address, and all ports, to itself.
-        server.component_port = 5223 if prefix else free_port(address)
-        server.client_port = 5222 if prefix else free_port(address)
+        server.component_port = 5223 if prefix else free_port(address, 5223 * usual_ports)
+        server.client_port = 5222 if prefix else free_port(address, 5222 * usual_ports)
         names = (self.domain, server.fqdn) if certificate_names is None else certificate_names
         certificate, key = self.ca.issue(name, dns=names, ip=certificate_ip)
         write_ini(

@@ -1,0 +1,254 @@
+"""Does what one link's table says: looks up, dials, waits, and keeps what status shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+
+from bridgewire.steps import Reason, Step, StepFailure
+from callbridged.connect import connect
+from callbridged.discovery import Target
+from callbridged.dns import is_literal
+from callbridged.link import LinkMachine
+from callbridged.link_interface import LinkDelegate, LinkInputs, LinkSettings, State
+from callbridged.registration import Registration
+from callbridged.retry import Memory
+from daemonkit.units import format_duration
+
+T = TypeVar("T")
+
+#: Seconds that logins under way get when a link is closed on purpose.
+DRAIN_TIMEOUT = 10.0
+
+
+class AddressLookup(Protocol):
+    """Of `callbridged.dns.Resolver`, what is needed here."""
+
+    async def addresses(self, host: str) -> list[str]:
+        """Answer at least one IP address, or raise StepFailure."""
+
+
+class LinkOwner(Protocol):
+    """Whoever decides which links there are."""
+
+    settings: LinkSettings
+    delegate: LinkDelegate
+
+    def rediscover(self) -> Deferred[None]:
+        """Ask anew which targets there are; fires in the end, whatever came of it."""
+
+    def reached(self, step: Step, target: str, text: str) -> None:
+        """A step succeeded."""
+
+    def changed(self) -> None:
+        """A link is in another state."""
+
+    def finished(self, link: Link) -> None:
+        """The link is over and its connection closed."""
+
+
+class Link:
+    """One link to one target: what its table does to the world (`LinkActions`)."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        resolver: AddressLookup,
+        owner: LinkOwner,
+        target: Target,
+        memory: Memory,
+    ) -> None:
+        """``reactor`` provides IReactorTCP and IReactorTime."""
+        self.target = target
+        self.state = State.WAITING
+        self.since = datetime.now(UTC)
+        self.stopping = False
+        self._reactor = reactor
+        self._resolver = resolver
+        self._owner = owner
+        self._memory = memory
+        self._registration: Registration | None = None
+        self._under_way: Deferred[None] | None = None
+        self._draining: Deferred[None] | None = None
+        self._clock_call: IDelayedCall | None = None
+        self._retry_call: IDelayedCall | None = None
+        self._first_try = True
+        self.machine: LinkInputs = LinkMachine(self)
+
+    # What its owner calls
+
+    def start(self) -> None:
+        """Begin, unless the target has just failed: then when its time is over."""
+        if self._memory.backoff.remaining() > 0:
+            self.machine.postpone()
+        else:
+            self.machine.start()
+
+    def stop(self) -> None:
+        """End it, with time for the logins under way; the owner is told when it has finished."""
+        self.stopping = True
+        self.machine.stop()
+
+    @property
+    def registered(self) -> bool:
+        """True while it can be used, draining included."""
+        return self.state is State.REGISTERED
+
+    def status(self) -> dict[str, object]:
+        """One entry of ``links`` in ``callbridgectl status --json``."""
+        connected = self.state in (State.SECURING, State.REGISTERING, State.REGISTERED)
+        registration = self._registration if connected else None
+        last = self._memory.journal.last
+        return {
+            "target": str(self.target),
+            "address": registration.address if registration else None,
+            "state": str(self.state),
+            "since": self.since.isoformat(timespec="seconds"),
+            "tls": registration.tls if registration else None,
+            "last_error": last.as_json() if last else None,
+        }
+
+    # LinkActions: what the table does
+
+    def show(self, state: State) -> None:
+        self.state = state
+        self.since = datetime.now(UTC)
+        self._owner.changed()
+
+    def resolve(self) -> None:
+        self._run(Step.ADDRESS, self._look_up(), self.machine.resolved)
+
+    async def _look_up(self) -> Sequence[str]:
+        if not self._first_try:
+            await self._owner.rediscover()
+        started = self._reactor.seconds()
+        host = self.target.host
+        addresses = await self._resolver.addresses(host)
+        took = format_duration(self._reactor.seconds() - started)
+        if is_literal(host):
+            self._reached(Step.ADDRESS, f"{host} is an address itself")
+        else:
+            self._reached(Step.ADDRESS, f"{host} has {', '.join(addresses)} ({took})")
+        return addresses
+
+    def dial(self, addresses: Sequence[str]) -> None:
+        self._run(Step.CONNECT, self._connect(addresses), lambda _: None)
+
+    async def _connect(self, addresses: Sequence[str]) -> None:
+        settings = self._owner.settings
+        host = self.target.host
+        self._registration = registration = Registration(
+            self._reactor, settings, self.target, self.machine, self._owner.delegate, self._reached
+        )
+        factory = TLSMemoryBIOFactory(
+            settings.tls(None if is_literal(host) else host),
+            True,
+            Factory.forProtocol(lambda: registration.stream),
+            clock=self._reactor,
+        )
+        await connect(self._reactor, addresses, self.target.port, factory, settings.connect_timeout)
+
+    def abandon(self) -> None:
+        if self._under_way is not None:
+            self._under_way.cancel()
+
+    def start_clock(self) -> None:
+        self._clock_call = self._reactor.callLater(
+            self._owner.settings.connect_timeout, self.machine.overdue
+        )
+
+    def stop_clock(self) -> None:
+        cancel(self._clock_call)
+
+    def register(self) -> None:
+        self._connection.open()
+
+    def activate(self) -> None:
+        self._memory.backoff.registered()
+        self._memory.journal.recovered()
+        self._connection.activate()
+
+    def withdraw(self) -> None:
+        draining, self._draining = self._draining, None
+        if draining is not None:
+            draining.cancel()
+        self._connection.withdraw()
+
+    def drain(self) -> None:
+        draining = self._draining = self._connection.drain()
+        draining.addTimeout(DRAIN_TIMEOUT, self._reactor)
+        draining.addBoth(self._drained)
+
+    def _drained(self, result: object) -> None:
+        if isinstance(result, Failure) and not result.check(TimeoutError, CancelledError):
+            self.log.failure("Error in whoever uses the links", result)
+        if self._draining is not None:
+            self.machine.drained()
+
+    def hang_up(self) -> None:
+        self._connection.stream.finish()
+
+    def cut(self) -> None:
+        self._connection.stream.abort()
+
+    def note(self, failure: StepFailure) -> None:
+        self._memory.journal.failed(failure)
+        self._memory.backoff.failed(failure)
+        self.show(State.WAITING)
+
+    def wait(self) -> None:
+        self._first_try = False
+        self._retry_call = self._reactor.callLater(
+            self._memory.backoff.remaining(), self.machine.retry
+        )
+
+    def stop_waiting(self) -> None:
+        cancel(self._retry_call)
+
+    def finish(self) -> None:
+        self._owner.finished(self)
+
+    # Helpers
+
+    @property
+    def _connection(self) -> Registration:
+        assert self._registration is not None  # noqa: S101  the table has dialled
+        return self._registration
+
+    def _reached(self, step: Step, text: str) -> None:
+        self._memory.journal.step(step, text)
+        self._owner.reached(step, str(self.target), text)
+
+    def _run(
+        self, step: Step, work: Coroutine[Deferred[Any], Any, T], then: Callable[[T], None]
+    ) -> None:
+        """Do what takes time; its failure is an input, and being cancelled is silent."""
+
+        def failed(failure: Failure) -> None:
+            if failure.check(CancelledError):
+                return
+            if not isinstance(failure.value, StepFailure):
+                self.log.failure("Error in step {step}", failure, step=step)
+                why = StepFailure(step, Reason.PROTOCOL_ERROR, "An internal error.", "See the log.")
+                self.machine.failed(why)
+            else:
+                self.machine.failed(failure.value)
+
+        running = Deferred.fromCoroutine(work)
+        self._under_way = running.addCallbacks(then, failed)
+
+
+def cancel(call: IDelayedCall | None) -> None:
+    """Take a call back, if there is one that has not happened."""
+    if call is not None and call.active():
+        call.cancel()

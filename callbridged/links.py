@@ -1,0 +1,247 @@
+"""How many links, to which targets, and when to look for others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from random import Random, SystemRandom
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from bridgewire.steps import Reason, Step, StepFailure
+from callbridged.dialer import AddressLookup, Link, cancel
+from callbridged.discovery import Candidate, Discovery, Found, Target, settle, wanted
+from callbridged.link_interface import LinkDelegate, LinkSettings, State
+from callbridged.retry import Backoff, Journal, Memory
+from daemonkit.units import format_duration
+
+#: Bounds, in seconds, on what a TTL says about when to ask the DNS again.
+REFRESH_MINIMUM = 30.0
+REFRESH_MAXIMUM = 3600.0
+
+
+class Links(Service):
+    """Holds links to as many targets as wanted, for as long as it runs.
+
+    Asks where the XMPP servers are when it starts, before every repeated attempt of a link, and
+    when the answer's time to live is over. Only a successful answer changes anything.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        discovery: Discovery,
+        resolver: AddressLookup,
+        settings: LinkSettings,
+        delegate: LinkDelegate,
+        *,
+        limit: int | None = None,
+        on_step: Callable[[Step, str, str], None] | None = None,
+        random: Random | None = None,
+    ) -> None:
+        """``limit``: how many links to hold, None for all.
+
+        ``reactor`` provides IReactorTCP and IReactorTime. ``on_step(step, target, text)`` hears
+        of each step that succeeds; ``target`` is the XMPP domain for steps before there is one.
+        """
+        self.settings = settings
+        self.delegate = delegate
+        self.limit = limit
+        self._reactor = reactor
+        self._discovery = discovery
+        self._resolver = resolver
+        self._on_step = on_step
+        self._random = random or SystemRandom()
+        self._targets: list[Target] = []
+        self._links: dict[Target, Link] = {}
+        self._memories: dict[Target, Memory] = {}
+        self._memory = self._new_memory(settings.domain)
+        self._said: tuple[tuple[Step, str], ...] = ()
+        self._since = datetime.now(UTC)
+        self._discovering: Deferred[None] | None = None
+        self._waiters: list[Deferred[None]] = []
+        self._refresh_call: IDelayedCall | None = None
+        self._update_call: IDelayedCall | None = None
+        self._stopped: Deferred[None] | None = None
+
+    def startService(self) -> None:
+        super().startService()
+        self._since = datetime.now(UTC)
+        self._discover()
+
+    def stopService(self) -> Deferred[None]:
+        """Close all links, with time for the logins under way; fires when all are closed."""
+        super().stopService()
+        cancel(self._refresh_call)
+        cancel(self._update_call)
+        if self._discovering is not None:
+            self._discovering.cancel()
+        if not self._links:
+            return succeed(None)
+        stopped = self._stopped = Deferred()
+        for link in list(self._links.values()):
+            link.stop()
+        return stopped
+
+    def reconfigure(self, settings: LinkSettings, discovery: Discovery, limit: int | None) -> None:
+        """Take new settings: connections that are up stay, all new ones are made with these."""
+        self.settings = settings
+        self.limit = limit
+        self._discovery = discovery
+        for memory in (self._memory, *self._memories.values()):
+            memory.backoff.set(settings.retry_initial, settings.retry_max)
+        if self.running and self._discovering is None:
+            self._discover()
+
+    def status(self) -> list[dict[str, object]]:
+        """``links`` of ``callbridgectl status --json``; with no target known, one entry says why.
+
+        ``address``, ``tls`` and ``last_error`` are None where there is none.
+        """
+        if self._links:
+            place = {target: index for index, target in enumerate(self._targets)}
+            links = sorted(
+                self._links.values(), key=lambda link: place.get(link.target, len(place))
+            )
+            return [link.status() for link in links]
+        if self._targets or not self.running:
+            return []
+        failure = self.discovery_error
+        return [
+            {
+                "target": "",
+                "address": None,
+                "state": str(State.RESOLVING if self._discovering else State.WAITING),
+                "since": self._since.isoformat(timespec="seconds"),
+                "tls": None,
+                "last_error": failure.as_json() if failure else None,
+            }
+        ]
+
+    @property
+    def discovery_error(self) -> StepFailure | None:
+        """Why the last discovery failed; links to the targets of the one before it live on."""
+        return self._memory.journal.last
+
+    @property
+    def registered(self) -> int:
+        """How many links are registered."""
+        return sum(link.registered for link in self._links.values())
+
+    # LinkOwner: what links call
+
+    def rediscover(self) -> Deferred[None]:
+        """Ask anew which targets there are; whoever comes while that goes on shares it."""
+        waiter: Deferred[None] = Deferred()
+        self._waiters.append(waiter)
+        if self._discovering is None:
+            self._discover()
+        return waiter
+
+    def reached(self, step: Step, target: str, text: str) -> None:
+        if self._on_step is not None:
+            self._on_step(step, target, text)
+
+    def changed(self) -> None:
+        # Not at once: whoever calls is in the middle of something.
+        if self.running and not (self._update_call and self._update_call.active()):
+            self._update_call = self._reactor.callLater(0, self._update)
+
+    def finished(self, link: Link) -> None:
+        del self._links[link.target]
+        if self._stopped is not None and not self._links:
+            stopped, self._stopped = self._stopped, None
+            stopped.callback(None)
+        self.changed()
+
+    # Which targets there are
+
+    def _discover(self) -> None:
+        cancel(self._refresh_call)
+        self._discovering = discovering = Deferred.fromCoroutine(self._find())
+        discovering.addErrback(self._broke).addBoth(self._discovered)
+
+    async def _find(self) -> None:
+        try:
+            found = await self._discovery.find()
+        except StepFailure as failure:
+            self._failed(failure)
+        else:
+            self._found(found)
+
+    def _broke(self, failure: Failure) -> None:
+        if self.running:
+            self.log.failure("Error in looking for XMPP servers", failure)
+            why = "An internal error."
+            self._failed(StepFailure(Step.SRV, Reason.PROTOCOL_ERROR, why, "See the log."))
+
+    def _failed(self, failure: StepFailure) -> None:
+        self._memory.journal.failed(failure)
+        self._since = datetime.now(UTC)
+        self._refresh_in(self._memory.backoff.failed(failure))
+
+    def _found(self, found: Found) -> None:
+        self._memory.backoff.registered()
+        self._memory.journal.recovered()
+        if found.said != self._said:
+            self._said = found.said
+            for step, text in found.said:
+                if step is Step.SRV:
+                    text += f" ({format_duration(found.seconds)})"
+                self._memory.journal.step(step, text)
+                self.reached(step, self.settings.domain, text)
+        self._targets = settle(self._targets, found.targets)
+        if found.ttl is not None:
+            self._refresh_in(min(max(found.ttl, REFRESH_MINIMUM), REFRESH_MAXIMUM))
+        self.changed()
+
+    def _refresh_in(self, seconds: float) -> None:
+        if self.running:
+            self._refresh_call = self._reactor.callLater(seconds, self._discover)
+
+    def _discovered(self, _: object) -> None:
+        self._discovering = None
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            waiter.callback(None)
+
+    # Which links to hold
+
+    def _update(self) -> None:
+        for target in [known for known in self._memories if known not in self._links]:
+            if target not in self._targets:
+                del self._memories[target]
+        for target in self._targets:
+            self._memories.setdefault(target, self._new_memory(str(target)))
+        candidates = [self._candidate(target) for target in self._targets]
+        chosen = wanted(candidates, self.limit)
+        for target, link in list(self._links.items()):
+            if target not in chosen and not link.stopping:
+                link.stop()
+        for target in chosen:
+            if target not in self._links:
+                # A link to it that is still closing is in the way: then when that has finished.
+                memory = self._memories[target]
+                link = Link(self._reactor, self._resolver, self, target, memory)
+                self._links[target] = link
+                link.start()
+
+    def _candidate(self, target: Target) -> Candidate:
+        link = self._links.get(target)
+        registered = link is not None and link.registered and not link.stopping
+        return Candidate(target, registered, self._memories[target].backoff.hopeful)
+
+    def _new_memory(self, subject: str) -> Memory:
+        settings = self.settings
+        clock = self._reactor
+        return Memory(
+            Backoff(clock, settings.retry_initial, settings.retry_max, self._random),
+            Journal(clock, subject),
+        )

@@ -1,0 +1,261 @@
+"""The control socket: one JSON request and one JSON answer per connection, over a UNIX socket.
+
+A request is the line ``{"command": "status", "arguments": {}}``, its answer the line
+``{"ok": true, "result": ...}`` or ``{"ok": false, "error": "text"}``; then the daemon hangs up.
+Whoever may open the socket may operate the daemon, so only its own user (and root) may.
+"""
+
+from __future__ import annotations
+
+import errno
+import inspect
+import json
+import os
+import socket
+import stat
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress, IListeningPort, IReactorUNIX
+from twisted.internet.protocol import ServerFactory
+from twisted.logger import Logger
+from twisted.protocols.basic import LineOnlyReceiver
+from twisted.python.failure import Failure
+
+from daemonkit.tasks import detach
+
+#: Bytes in a request's line.
+MAX_REQUEST = 64 * 1024
+#: Bytes in an answer's line.
+MAX_ANSWER = 64 * 1024 * 1024
+#: Bytes in the name of a UNIX socket on Linux, see unix(7).
+MAX_PATH = 107
+
+#: Takes the arguments, answers something for JSON, or an awaitable of it.
+Command = Callable[[dict[str, Any]], object]
+
+
+class CommandError(Exception):
+    """A command could not be done, for a reason that the operator can understand and mend."""
+
+
+class NotRunning(Exception):
+    """The daemon cannot be reached over its control socket.
+
+    ``why`` is a sentence, ``remedy`` another. ``down`` is True where it is certain that no daemon
+    holds the socket, False where one may well run (no permission, or no answer).
+    """
+
+    def __init__(self, path: Path, why: str, remedy: str = "", *, down: bool = False) -> None:
+        super().__init__(f"{why} {remedy}".strip())
+        self.path = path
+        self.why = why
+        self.remedy = remedy
+        self.down = down
+
+
+class ControlSocketFault(SystemExit):
+    """The socket cannot be had. A SystemExit: twistd ends with this message and no traceback."""
+
+
+class ControlService(Service):
+    """Answers the commands on the socket ``path``, as long as it runs."""
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, path: Path, commands: Mapping[str, Command]) -> None:
+        """``reactor`` provides IReactorUNIX."""
+        self._reactor: IReactorUNIX = reactor
+        self._path = path
+        self.commands = commands
+        self._port: IListeningPort | None = None
+
+    def startService(self) -> None:
+        """Raises ControlSocketFault where another daemon holds the socket, or it cannot be made."""
+        if self._port is not None:
+            return
+        try:
+            self._path.parent.mkdir(mode=0o755, exist_ok=True)
+            _remove_stale(self._path)
+            # Twisted changes the mode between bind() and listen(): nobody gets in before it.
+            self._port = self._reactor.listenUNIX(str(self._path), _Factory(self), mode=0o600)
+        except (OSError, CannotListenError) as error:
+            cause = getattr(error, "socketError", error)
+            raise ControlSocketFault(
+                f"{self._path}: the control socket cannot be made: {cause}. "
+                "Give the daemon's user a directory that it may write to, or change control_socket."
+            ) from None
+        super().startService()
+
+    def stopService(self) -> Deferred[None] | None:
+        super().stopService()
+        port, self._port = self._port, None
+        return None if port is None else maybeDeferred(port.stopListening)
+
+    async def answer(self, line: bytes) -> bytes:
+        """Do what the request says, and answer the line to send back. Raises nothing."""
+        try:
+            request = json.loads(line)
+            name, arguments = request["command"], request.get("arguments", {})
+        except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+            return _error('a request is {"command": "...", "arguments": {...}}')
+        command = self.commands.get(name) if isinstance(name, str) else None
+        if command is None or not isinstance(arguments, dict):
+            known = ", ".join(sorted(self.commands))
+            return _error(f"this daemon has no such command; it has: {known}")
+        try:
+            result = command(arguments)
+            if inspect.isawaitable(result):
+                result = await result
+            return json.dumps({"ok": True, "result": result}).encode()
+        except CommandError as error:
+            return _error(str(error))
+        except Exception:  # noqa: BLE001  a bug in one command must not silence the others
+            self.log.failure("control command {command} failed", command=name)
+            return _error("internal error; the daemon's log has the details")
+
+
+class _Connection(LineOnlyReceiver):
+    """One request, one answer."""
+
+    delimiter = b"\n"
+    MAX_LENGTH = MAX_REQUEST
+
+    def __init__(self, service: ControlService) -> None:
+        self._service = service
+        self._asked = False
+
+    def lineReceived(self, line: bytes) -> None:
+        if self._asked:
+            return
+        self._asked = True
+        answering = Deferred.fromCoroutine(self._service.answer(line))
+        detach(answering.addCallback(self._send), self._service.log, "answering on control socket")
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self._asked = True
+        self._send(_error(f"a request has at most {MAX_REQUEST} bytes"))
+
+    def _send(self, answer: bytes) -> None:
+        if self.transport is not None:
+            self.sendLine(answer)
+            self.transport.loseConnection()
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        self.transport = None
+
+
+class _Factory(ServerFactory):
+    noisy = False
+
+    def __init__(self, service: ControlService) -> None:
+        self._service = service
+
+    def buildProtocol(self, addr: IAddress | None) -> _Connection:
+        return _Connection(self._service)
+
+
+def _error(text: str) -> bytes:
+    return json.dumps({"ok": False, "error": text}).encode()
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove what a daemon that was killed has left; never the socket of one that runs."""
+    try:
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise ControlSocketFault(
+                f"{path}: there is a file where the control socket belongs. "
+                "Move it away, or change control_socket."
+            )
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(os.fspath(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+            return
+        except FileNotFoundError:
+            return
+        except TimeoutError:  # its queue is full: it is busy, but there
+            pass
+    raise ControlSocketFault(
+        f"{path}: another daemon that runs holds this control socket. "
+        "Stop it first, or give this one another control_socket and state_directory."
+    )
+
+
+def call(path: Path, command: str, timeout: float = 10.0, **arguments: object) -> Any:
+    """Ask the daemon, wait for its answer and answer the result. Blocks: for ctl commands.
+
+    ``timeout``: seconds for the whole exchange.
+
+    Raises:
+        NotRunning: nobody answers there, with a remedy.
+        CommandError: the daemon refuses; the text is the daemon's.
+    """
+    deadline = time.monotonic() + timeout
+    request = json.dumps({"command": command, "arguments": arguments}).encode() + b"\n"
+    try:
+        line = _exchange(path, request, deadline)
+        answer = json.loads(line)
+        if answer["ok"]:
+            return answer["result"]
+        text = str(answer["error"])
+    except TimeoutError:
+        raise NotRunning(
+            path,
+            f"The daemon has not answered on {path} within {timeout:g} s.",
+            "Look at its log, and at whether it is stopped or overloaded.",
+        ) from None
+    except OSError as error:
+        raise _unreachable(path, error) from None
+    except (ValueError, LookupError, TypeError):
+        raise NotRunning(
+            path,
+            f"What answers on {path} broke off, or is not this program's daemon.",
+            "Look at the daemon's log, and check control_socket.",
+        ) from None
+    raise CommandError(text)
+
+
+def _exchange(path: Path, request: bytes, deadline: float) -> bytes:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(_left(deadline))
+        connection.connect(os.fspath(path))
+        connection.sendall(request)
+        received = bytearray()
+        while not received.endswith(b"\n") and len(received) < MAX_ANSWER:
+            connection.settimeout(_left(deadline))
+            more = connection.recv(65536)
+            if not more:
+                break
+            received += more
+        return bytes(received)
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _unreachable(path: Path, error: OSError) -> NotRunning:
+    if error.errno == errno.ENOENT:
+        why = f"The daemon is not running: there is no control socket {path}."
+        return NotRunning(path, why, "Start it, or check control_socket and --config.", down=True)
+    if error.errno == errno.ECONNREFUSED:
+        why = f"The daemon is not running: nobody answers on {path}."
+        return NotRunning(path, why, "Start it; its log says why it ended.", down=True)
+    if error.errno in (errno.EACCES, errno.EPERM):
+        why = f"This user may not open the control socket {path}."
+        return NotRunning(path, why, "Run this as root (sudo), or as the daemon's user.")
+    why = f"The control socket {path} cannot be used: {error.strerror or error}."
+    return NotRunning(path, why, "Check control_socket.")

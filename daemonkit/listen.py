@@ -1,0 +1,57 @@
+"""Twisted's endpoint strings, as settings have them, checked before anything listens."""
+
+from __future__ import annotations
+
+import re
+
+from twisted.internet.endpoints import serverFromString
+
+_TCP_PORT = re.compile(r"tcp6?:(?:port=)?(?P<port>[^:]*)")
+
+
+def parse_listen(text: str) -> str:
+    """Answer ``text`` if it is an endpoint string for a listener, like ``tcp:5223``.
+
+    Whether the port is free, and whether systemd has passed the socket on, shows only when the
+    daemon listens.
+
+    Raises:
+        ValueError: with a sentence that says what is wrong, and how to write it.
+    """
+    kind, colon, rest = text.partition(":")
+    if not colon and kind.isdecimal():
+        raise ValueError(f"{text!r} is only a port. Write tcp:{text}.")
+    if kind == "ssl":
+        raise ValueError(f"{text!r}: TLS is added by the daemon. Write tcp:PORT.")
+    if kind == "systemd":
+        _check_systemd(text, rest)
+        return text
+    tcp = _TCP_PORT.match(text)
+    if tcp and not (tcp["port"].isascii() and tcp["port"].isdecimal() and int(tcp["port"]) < 65536):
+        raise ValueError(f"{text!r} has no port from 0 to 65535. Write it like tcp:5223.")
+    try:
+        serverFromString(
+            None, text
+        )  # makes the endpoint only; it needs no reactor until it listens
+    except (ValueError, TypeError, LookupError, AttributeError, OSError) as error:
+        raise ValueError(
+            f"{text!r} is no Twisted endpoint string ({error}). Write it like tcp:5223, "
+            "tcp:5223:interface=192.0.2.1, tcp6:5223 or systemd:domain=INET:index=0."
+        ) from None
+    return text
+
+
+def _check_systemd(text: str, rest: str) -> None:
+    """Only its form: the sockets are there in the daemon, but not in a ctl command."""
+    words = dict(word.partition("=")[::2] for word in rest.split(":"))
+    index = words.get("index", "0")
+    if (
+        words.get("domain") not in ("INET", "INET6", "UNIX")
+        or ("index" in words) == ("name" in words)
+        or not (index.isascii() and index.isdecimal())
+        or set(words) - {"domain", "index", "name"}
+    ):
+        raise ValueError(
+            f"{text!r}: a socket of systemd's is written systemd:domain=INET:index=0 "
+            "or systemd:domain=INET6:name=NAME."
+        )

@@ -1,0 +1,1 @@
+"""The twelve steps on real daemons, for people: see ``./demo.sh``."""

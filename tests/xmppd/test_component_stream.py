@@ -1,0 +1,218 @@
+"""Tests for a component's stream: `xmppd.component`, `component_stream`, `components`."""
+
+from __future__ import annotations
+
+import re
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.words.xish.domish import Element
+
+from bridgewire.handshake import component_digest
+from bridgewire.namespaces import COMPONENT
+from tests.support.memory import Peer
+from xmppd.admission import Admission
+from xmppd.component_stream import Times
+from xmppd.components import MAX_UNREGISTERED, Components
+
+SECRETS = {"cb1": "s3cret", "echo": "other"}
+
+
+class ComponentTests(SynchronousTestCase):
+    """What a component sees."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.routed: list[Element] = []
+        self.components = Components(
+            self.clock,
+            Admission("example.com", SECRETS.get),
+            Times(registration_timeout=5.0, ping_interval=15.0, ping_timeout=5.0),
+            route=self.routed.append,
+            changed=lambda bridge: None,
+        )
+
+    def connect(self) -> Peer:
+        stream = self.components.accept()
+        assert stream is not None
+        return Peer(stream, COMPONENT)
+
+    def prove(self, peer: Peer, name: str = "cb1", secret: str | None = None) -> str:
+        """Open the stream, send the handshake and answer what comes back for it."""
+        header = peer.open(f"{name}.example.com")
+        found = re.search("id='([^']+)'", header)
+        assert found is not None, header
+        digest = component_digest(found[1], secret or SECRETS[name])
+        return peer.type(f"<handshake>{digest}</handshake>")
+
+    def registered(self, name: str = "cb1") -> Peer:
+        peer = self.connect()
+        self.assertEqual(self.prove(peer, name), "<handshake/>")
+        return peer
+
+    def assert_ended(self, peer: Peer, answer: str, condition: str) -> None:
+        self.assertIn(f"<{condition} xmlns='urn:ietf:params:xml:ns:xmpp-streams'", answer)
+        self.assertTrue(answer.endswith("</stream:stream>"), answer)
+        self.assertTrue(peer.hung_up)
+
+    def test_registers(self) -> None:
+        """Who knows the secret is in."""
+        self.registered()
+        self.assertIn("cb1", self.components.registered)
+
+    def test_upper_case_digest(self) -> None:
+        """A digest in upper case counts too: some libraries send it so."""
+        peer = self.connect()
+        found = re.search("id='([^']+)'", peer.open("cb1.example.com"))
+        assert found is not None
+        digest = component_digest(found[1], "s3cret").upper()
+        self.assertEqual(peer.type(f"<handshake>{digest}</handshake>"), "<handshake/>")
+
+    def test_wrong_secret(self) -> None:
+        """Who does not know it is told so, and hung up on."""
+        peer = self.connect()
+        self.assert_ended(peer, self.prove(peer, secret="guess"), "not-authorized")
+        self.assertEqual(self.components.registered, {})
+
+    def test_header_faults(self) -> None:
+        """A header that names nobody we know, or another protocol, ends the stream at once."""
+        for to, condition in (
+            ("nobody.example.com", "host-unknown"),
+            ("cb1.example.net", "host-unknown"),
+            ("cb1", "host-unknown"),
+            ("a.cb1.example.com", "host-unknown"),
+            (None, "improper-addressing"),
+        ):
+            peer = self.connect()
+            self.assert_ended(peer, peer.open(to), condition)
+        peer = self.connect()
+        peer.namespace = "jabber:client"
+        self.assert_ended(peer, peer.open("cb1.example.com"), "invalid-namespace")
+
+    def test_stanza_before_handshake(self) -> None:
+        """Nothing but the handshake is taken before registration."""
+        peer = self.connect()
+        peer.open("cb1.example.com")
+        answer = peer.type("<message from='cb1.example.com' to='example.com'/>")
+        self.assert_ended(peer, answer, "not-authorized")
+        self.assertEqual(self.routed, [])
+
+    def test_silent(self) -> None:
+        """Who does not register in time is told so."""
+        for prepare in (lambda peer: None, lambda peer: peer.open("cb1.example.com")):
+            peer = self.connect()
+            prepare(peer)
+            peer.read()
+            self.clock.advance(5)
+            self.assertIn("connection-timeout", peer.read())
+            self.assertTrue(peer.hung_up)
+
+    def test_foreign_sender(self) -> None:
+        """A stanza from outside the component's domain ends the stream."""
+        for sender in ("echo.example.com", "example.com", "not@a@jid", ""):
+            peer = self.registered()
+            answer = peer.type(f"<message from='{sender}' to='user@example.com'/>")
+            self.assert_ended(peer, answer, "invalid-from")
+            self.assertNotIn("cb1", self.components.registered)
+        self.assertEqual(self.routed, [])
+
+    def test_stanzas_are_routed(self) -> None:
+        """A stanza from within its domain is routed."""
+        peer = self.registered()
+        peer.type("<message from='x@cb1.example.com/y' to='user@example.com'/>")
+        self.assertEqual([one["to"] for one in self.routed], ["user@example.com"])
+
+    def test_conflict_with_the_living(self) -> None:
+        """While the older link answers, a newer one is refused and the older one stays."""
+        older = self.registered()
+        newer = self.connect()
+        self.assertEqual(self.prove(newer), "")
+        ping = older.read()
+        self.assertIn("urn:xmpp:ping", ping)
+        found = re.search("id='([^']+)'", ping)
+        assert found is not None
+        older.type(f"<iq type='result' id='{found[1]}' from='cb1.example.com' to='example.com'/>")
+        self.assert_ended(newer, newer.read(), "conflict")
+        self.assertFalse(older.hung_up)
+
+    def test_conflict_with_a_ghost(self) -> None:
+        """An older link that does not answer makes room for the newer one."""
+        older = self.registered()
+        newer = self.connect()
+        self.prove(newer)
+        self.clock.advance(5)
+        self.assertEqual(newer.read(), "<handshake/>")
+        self.assertTrue(older.hung_up)
+        self.assertEqual(list(self.components.registered), ["cb1"])
+        older.lose()
+        self.assertEqual(list(self.components.registered), ["cb1"])
+
+    def test_older_goes_while_asked(self) -> None:
+        """An older link that is lost while it is asked makes room at once."""
+        older = self.registered()
+        newer = self.connect()
+        self.prove(newer)
+        older.lose()
+        self.assertEqual(newer.read(), "<handshake/>")
+        self.assertEqual(list(self.components.registered), ["cb1"])
+
+    def test_two_newer_links_and_a_ghost(self) -> None:
+        """Of two that wait for a ghost's end, the first is in; the second finds it alive."""
+        self.registered()
+        first, second = self.connect(), self.connect()
+        self.prove(first)
+        self.prove(second)
+        self.clock.advance(5)
+        answer = first.read()
+        self.assertTrue(answer.startswith("<handshake/>"))
+        found = re.search("id='([^']+)'", answer)  # the second one's question
+        assert found is not None
+        first.type(f"<iq type='result' id='{found[1]}' from='cb1.example.com' to='example.com'/>")
+        self.assert_ended(second, second.read(), "conflict")
+        self.assertFalse(first.hung_up)
+
+    def test_silent_link(self) -> None:
+        """A registered link that answers no ping is cut after interval and timeout."""
+        peer = self.registered()
+        self.clock.advance(15)
+        self.assertIn("urn:xmpp:ping", peer.read())
+        self.clock.advance(5)
+        self.assertTrue(peer.transport.aborted)
+        self.assertEqual(self.components.registered, {})
+
+    def test_removed_name(self) -> None:
+        """A name that is removed loses its link at once."""
+        peer = self.registered()
+        self.assertTrue(self.components.dismiss("cb1", "removed"))
+        self.assertFalse(self.components.dismiss("cb1", "removed"))
+        self.assert_ended(peer, peer.read(), "not-authorized")
+
+    def test_too_many_unregistered(self) -> None:
+        """Connections that do not register are limited in number; registered ones do not count."""
+        self.registered()
+        for _ in range(MAX_UNREGISTERED):
+            self.connect()
+        self.assertIsNone(self.components.accept())
+        self.clock.advance(5)
+
+    def test_offer(self) -> None:
+        """An offer to answer logins is acknowledged; a bad one is not, and changes nothing."""
+        peer = self.registered()
+        serve = (
+            "<iq type='set' id='1' from='cb1.example.com' to='example.com'>"
+            "<serve xmlns='urn:x-callbridge:login:1' capacity='{}'>"
+            "<mechanism>PLAIN</mechanism></serve></iq>"
+        )
+        self.assertIn("type='result'", peer.type(serve.format(20)))
+        bridge = self.components.registered["cb1"].callbridge
+        self.assertEqual((bridge.capacity, bridge.mechanisms), (20, frozenset({"PLAIN"})))
+        self.assertIn("bad-request", peer.type(serve.format("many")))
+        self.assertEqual(bridge.capacity, 20)
+        peer.type(serve.format(0))
+        self.assertTrue(bridge.draining)
+
+    def test_shutdown(self) -> None:
+        """When the server stops, each component is told."""
+        peer = self.registered()
+        self.components.close()
+        self.assert_ended(peer, peer.read(), "system-shutdown")

@@ -1,0 +1,299 @@
+"""One component's stream: tells the table what came, and does what the table says."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.words.xish.domish import Element
+
+from bridgewire import naming, tls
+from bridgewire.iq import Requests, ping
+from bridgewire.jid import InvalidFormat, parse_jid
+from bridgewire.keepalive import Keepalive
+from bridgewire.login import WireFault
+from bridgewire.namespaces import COMPONENT, ERRORS
+from bridgewire.parser import BEFORE_LOGIN, COMPONENT_LINK, StreamFault
+from bridgewire.steps import Reason, Step, StepFailure
+from bridgewire.stream import XmlStream
+from daemonkit.quiet import Quiet
+from xmppd.admission import Admission, Refusal, Refused
+from xmppd.callbridge import CallBridgeLink, bad_offer, is_offer
+from xmppd.component import ComponentInputs, ComponentMachine
+
+
+@dataclass(frozen=True)
+class Times:
+    """How long a component may take, in seconds."""
+
+    registration_timeout: float
+    ping_interval: float
+    ping_timeout: float
+
+
+class Others(Protocol):
+    """All component streams, as far as one of them needs them (`xmppd.components`)."""
+
+    clock: IReactorTime
+    admission: Admission
+    times: Times
+    registered: dict[str, ComponentStream]
+    open: set[ComponentStream]
+    quiet: Quiet
+
+    @property
+    def route(self) -> Callable[[Element], None]:
+        """Takes stanzas."""
+
+    @property
+    def changed(self) -> Callable[[CallBridgeLink], None]:
+        """Hears when a Call Bridge offers its service or goes."""
+
+
+class ComponentStream:
+    """One component. ``since`` is when it registered, None while it is not."""
+
+    log = Logger()
+
+    def __init__(self, others: Others) -> None:
+        self._others = others
+        self._timer: IDelayedCall | None = None
+        self._stream_id = secrets.token_hex(16)
+        self.name = ""
+        self.host = ""
+        self.peer = ""
+        self.certificate = ""
+        self.since: datetime | None = None
+        self.machine: ComponentInputs = ComponentMachine(self)
+        clock = others.clock
+        self.stream = XmlStream(self, COMPONENT, initiating=False, limits=BEFORE_LOGIN, clock=clock)
+        self._requests = Requests(clock, self.stream.send)
+        self._keepalive = Keepalive(clock, others.times.ping_interval, self.ping, self._silent)
+        self.callbridge = CallBridgeLink(others.admission.domain, "", self._requests)
+
+    # StreamOwner: what the peer does
+
+    def connected(self) -> None:
+        self._others.open.add(self)
+        peer = self.stream.transport.getPeer()
+        self.peer = f"{peer.host}:{peer.port}" if hasattr(peer, "port") else str(peer)
+        timeout = self._others.times.registration_timeout
+        self._timer = self._others.clock.callLater(timeout, self._registration_timed_out)
+
+    def secured(self) -> None:
+        certificate = tls.peer_certificate(self.stream.transport)
+        self.certificate = naming.describe(certificate) if certificate else ""
+
+    def header(self, root: Element) -> None:
+        certificate = tls.peer_certificate(self.stream.transport)
+        try:
+            name = self._others.admission.check_header(root, certificate)
+        except Refused as refused:
+            self.machine.refused(refused.refusal)
+        else:
+            self.machine.greeted(name)
+
+    def element(self, element: Element) -> None:
+        if self.since is not None:
+            self._stanza(element)
+        elif (element.uri, element.name) == (COMPONENT, "handshake"):
+            self._handshake(element)
+        else:
+            text = "it sent a stanza before the handshake"
+            self._refuse("not-authorized", Reason.PROTOCOL_ERROR, text)
+
+    def footer(self) -> None:
+        self.machine.ended()
+
+    def fault(self, fault: StreamFault) -> None:
+        limit = fault.condition == "policy-violation"
+        reason = Reason.RESOURCE_LIMIT if limit else Reason.PROTOCOL_ERROR
+        self._refuse(fault.condition, reason, fault.text)
+
+    def lost(self, reason: Failure) -> None:
+        if not self.name:
+            failure = tls.failure(reason, tls.XMPPD)
+            if failure.reason is not Reason.LINK_LOST:  # that is a mere knock at the port
+                self._report(failure)
+        self.machine.lost()
+        self._stop_timer()
+        self._keepalive.stop()
+        self._requests.lost()
+        self._others.open.discard(self)
+
+    # Checks before the table hears of it
+
+    def _handshake(self, element: Element) -> None:
+        try:
+            self._others.admission.check_digest(self.name, self._stream_id, str(element))
+        except Refused as refused:
+            self.machine.refused(refused.refusal)
+            return
+        if self.name in self._others.registered:
+            self.machine.contested()
+        else:
+            self.machine.proved()
+
+    def _stanza(self, element: Element) -> None:
+        self._keepalive.heard()
+        try:
+            sender = parse_jid(element.getAttribute("from", "")).host
+        except InvalidFormat:
+            sender = None
+        if sender != self.host:
+            text = f"it sent a stanza from {element.getAttribute('from')!r:.100}"
+            self._refuse("invalid-from", Reason.PROTOCOL_ERROR, text)
+        else:
+            self.machine.stanza(element)
+
+    def _registration_timed_out(self) -> None:
+        self._timer = None
+        self._refuse("connection-timeout", Reason.TIMEOUT, "it did not register in time")
+
+    def _silent(self) -> None:
+        self.machine.silent()
+
+    def _refuse(self, condition: str, reason: Reason, text: str) -> None:
+        step = Step.REGISTER if self.since is None else Step.ACTIVE
+        self.machine.refused(Refusal(condition, StepFailure(step, reason, text)))
+
+    # ComponentActions: what the table does
+
+    def greet(self, name: str) -> None:
+        self.name = name
+        self.host = self.callbridge.host = f"{name}.{self._others.admission.domain}"
+        self.stream.send_header(from_=self.host, stream_id=self._stream_id)
+
+    def ask_older(self) -> None:
+        self._stop_timer()
+        older = self._others.registered[self.name]
+        older.ping().addCallbacks(
+            lambda _: self.machine.older_alive(), lambda _: self._older_gone(older)
+        )
+
+    def _older_gone(self, older: ComponentStream) -> None:
+        if self._others.registered.get(self.name, older) is older:
+            self.machine.older_dead()
+        elif not self.stream.closing:  # somebody else was quicker, and is asked in turn
+            self.ask_older()
+
+    def admit(self) -> None:
+        self._stop_timer()
+        older = self._others.registered.get(self.name)
+        self._others.registered[self.name] = self  # first: others may be waiting for its end too
+        if older is not None:
+            older.machine.dismissed("conflict", "a newer link took over; this one did not answer")
+        self.since = datetime.now(UTC)
+        self.stream.set_limits(COMPONENT_LINK)
+        self.stream.send(Element((COMPONENT, "handshake")))
+        self._keepalive.start()
+        self.log.info(
+            "step {number} ({step}): {host} from {peer}; its certificate: {certificate}",
+            number=Step.REGISTERED.number,
+            step=Step.REGISTERED,
+            host=self.host,
+            peer=self.peer,
+            certificate=self.certificate or "none",
+        )
+
+    def pass_on(self, element: Element) -> None:
+        to_server = element.getAttribute("to") == self._others.admission.domain
+        if not to_server or element.name != "iq":
+            self._others.route(element)
+        elif element.getAttribute("type") in ("result", "error"):
+            self._requests.answer(element)
+        elif is_offer(element):
+            self._take_offer(element)
+        else:
+            self._others.route(element)
+
+    def withdraw(self, why: str) -> None:
+        self.since = None
+        if self._others.registered.get(self.name) is self:
+            del self._others.registered[self.name]
+        self._keepalive.stop()
+        self.log.warn(
+            "step {number} ({step}): link of {host} from {peer} is down: {why}",
+            number=Step.ACTIVE.number,
+            step=Step.ACTIVE,
+            host=self.host,
+            peer=self.peer,
+            why=why,
+        )
+        self.callbridge.withdraw()
+        self._others.changed(self.callbridge)
+        self._requests.lost()
+
+    def refuse(self, refusal: Refusal) -> None:
+        self._stop_timer()
+        self._report(refusal.failure)
+        application = None
+        if refusal.failure.step is Step.CERTIFICATE:
+            application = Element((ERRORS, str(refusal.failure.reason)))
+        self.stream.fail(refusal.condition, refusal.failure.text, application)
+
+    def refuse_conflict(self) -> None:
+        text = f"{self.host} is registered already, by a link that is alive."
+        remedy = "Give each Call Bridge a name of its own."
+        self.refuse(Refusal("conflict", StepFailure(Step.REGISTER, Reason.CONFLICT, text, remedy)))
+
+    def dismiss(self, condition: str, text: str) -> None:
+        self._stop_timer()
+        self.stream.fail(condition, text)
+
+    def cut(self) -> None:
+        self.stream.abort()
+
+    # What others ask of it
+
+    def ping(self) -> Deferred[Element]:
+        """Ask whether it is alive; fails after ``ping_timeout``."""
+        request = ping(self._others.admission.domain, self.host)
+        return self._requests.request(request, self._others.times.ping_timeout)
+
+    def deliver(self, stanza: Element) -> None:
+        """Send a stanza to it."""
+        self.stream.send(stanza)
+
+    def _take_offer(self, iq: Element) -> None:
+        try:
+            answer = self.callbridge.take_offer(iq)
+        except WireFault as fault:
+            self._report(StepFailure(Step.LOGIN, Reason.PROTOCOL_ERROR, f"bad offer: {fault}"))
+            self.stream.send(bad_offer(iq))
+            return
+        self.stream.send(answer)
+        self.log.info(
+            "step {number} ({step}): {host} answers logins, {capacity} at once, by {mechanisms}",
+            number=Step.LOGIN.number,
+            step=Step.LOGIN,
+            host=self.host,
+            capacity=self.callbridge.capacity,
+            mechanisms=", ".join(sorted(self.callbridge.mechanisms)),
+        )
+        self._others.changed(self.callbridge)
+
+    def _report(self, failure: StepFailure) -> None:
+        who = self.host or "a component"
+        address = self.peer.rpartition(":")[0]
+        held_back = self._others.quiet.admit((who, address, failure.step, failure.reason))
+        if held_back is not None:
+            self.log.warn(
+                "{who} from {peer}: {failure}{more}",
+                who=who,
+                peer=self.peer,
+                failure=str(failure),
+                more=f" (and {held_back} more like this)" if held_back else "",
+            )
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
