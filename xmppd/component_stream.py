@@ -187,9 +187,7 @@ class ComponentStream:
     def admit(self) -> None:
         self._stop_timer()
         older = self._others.registered.get(self.name)
-        self._others.registered[self.name] = self  # first: others may be waiting for its end too
-        if older is not None:
-            older.machine.dismissed("conflict", "a newer link took over; this one did not answer")
+        self._others.registered[self.name] = self
         self.since = datetime.now(UTC)
         self.stream.set_limits(COMPONENT_LINK)
         self.stream.send(Element((COMPONENT, "handshake")))
@@ -202,6 +200,8 @@ class ComponentStream:
             peer=self.peer,
             certificate=self.certificate or "none",
         )
+        if older is not None:  # last: others may be waiting for its end, and ask us then
+            older.machine.dismissed("conflict", "a newer link took over; this one did not answer")
 
     def pass_on(self, element: Element) -> None:
         to_server = element.getAttribute("to") == self._others.admission.domain
