@@ -42,7 +42,8 @@ class Limits:
 
     ``stanza_bytes``, ``depth``, ``attributes`` and ``elements`` hold for each child of the stream;
     ``stream_bytes`` and ``stream_elements`` for the stream as a whole (0: no limit), which is what
-    bounds a peer that has not proved who it is.
+    bounds a peer that has not proved who it is. ``unsent_bytes`` is how much may wait for a peer
+    that reads slowly.
     """
 
     stanza_bytes: int = 256 * 1024
@@ -51,6 +52,7 @@ class Limits:
     elements: int = 2000
     stream_bytes: int = 0
     stream_elements: int = 0
+    unsent_bytes: int = 1024 * 1024
 
 
 #: Before a peer has proved who it is: at most 8 KiB and 32 elements in all.
@@ -64,7 +66,9 @@ BEFORE_LOGIN = Limits(
 )
 AFTER_LOGIN = Limits()
 #: A Call Bridge or component carries the traffic of many users.
-COMPONENT_LINK = replace(AFTER_LOGIN, stanza_bytes=1024 * 1024, elements=10_000)
+COMPONENT_LINK = replace(
+    AFTER_LOGIN, stanza_bytes=1024 * 1024, elements=10_000, unsent_bytes=16 * 1024 * 1024
+)
 
 
 @dataclass(frozen=True)

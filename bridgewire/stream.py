@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, IReactorTime
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHandshakeListener,
+    IPushProducer,
+    IReactorTime,
+)
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -63,13 +68,14 @@ class _Authenticator:
         pass
 
 
-@implementer(IHandshakeListener)
+@implementer(IHandshakeListener, IPushProducer)
 class XmlStream(xmlstream.XmlStream):
     """One XML stream, either end.
 
     Differs from Twisted's in what a hostile peer can do to it: it parses with limits and without
-    DTDs, an error of ours in handling an element ends this stream and no other, and a close that
-    the peer does not follow ends in an abort. Elements go straight to ``owner``; the XPath
+    DTDs, an error of ours in handling an element ends this stream and no other, a peer that does
+    not read what it is sent is given up before it fills the memory, and a close that the peer does
+    not follow ends in an abort. Elements go straight to ``owner``; the XPath
     observers of Twisted Words are not consulted.
     """
 
@@ -89,6 +95,8 @@ class XmlStream(xmlstream.XmlStream):
         self._limits = limits
         self._clock = clock
         self._closing = False
+        self._congested = False
+        self._unsent = 0
         self._abort_call: IDelayedCall | None = None
 
     _log = Logger()
@@ -103,6 +111,7 @@ class XmlStream(xmlstream.XmlStream):
     def connectionMade(self) -> None:
         if hasattr(self.transport, "setTcpNoDelay"):
             self.transport.setTcpNoDelay(True)
+        self.transport.registerProducer(self, True)
         super().connectionMade()
         self._tell(self.owner.connected)
 
@@ -148,6 +157,23 @@ class XmlStream(xmlstream.XmlStream):
             self._log.failure("Error while handling what a peer sent; its stream is closed")
             self.fail("internal-server-error")
 
+    # What the transport calls when the peer does not keep up
+
+    def _count(self, data: bytes) -> None:
+        self._unsent += len(data)
+
+    def pauseProducing(self) -> None:
+        self._congested = True
+        self._unsent = 0
+        self.rawDataOutFn = self._count
+
+    def resumeProducing(self) -> None:
+        self._congested = False
+        self.rawDataOutFn = None
+
+    def stopProducing(self) -> None:
+        pass
+
     # What the owner calls
 
     @property
@@ -178,6 +204,10 @@ class XmlStream(xmlstream.XmlStream):
         if isinstance(obj, Element) and obj.uri in CONTENT and obj.uri != self.namespace:
             _move(obj, obj.uri, self.namespace)
         super().send(obj)
+        if self._congested and self._unsent > self._limits.unsent_bytes:
+            self._unsent = 0
+            fault = StreamFault("resource-constraint", "it does not read what it is sent")
+            self._tell(self.owner.fault, fault)
 
     def fail(
         self, condition: str, text: str | None = None, application: Element | None = None
@@ -200,6 +230,7 @@ class XmlStream(xmlstream.XmlStream):
         if self._headerSent:
             self.send("</stream:stream>")
         self._closing = True
+        self.transport.unregisterProducer()  # else the transport waits for more
         self.transport.loseConnection()
         self._abort_call = self._clock.callLater(CLOSE_TIMEOUT, self._cut)
 

@@ -1,4 +1,4 @@
-"""The control socket: one JSON request and one JSON answer per connection, over a UNIX socket.
+"""The control socket, the daemon's end: one JSON request and its answer per connection.
 
 A request is the line ``{"command": "status", "arguments": {}}``, its answer the line
 ``{"ok": true, "result": ...}`` or ``{"ok": false, "error": "text"}``; then the daemon hangs up.
@@ -7,19 +7,17 @@ Whoever may open the socket may operate the daemon, so only its own user (and ro
 
 from __future__ import annotations
 
-import errno
 import inspect
 import json
 import os
 import socket
 import stat
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IListeningPort, IReactorUNIX
 from twisted.internet.protocol import ServerFactory
@@ -27,36 +25,16 @@ from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
+from daemonkit.calling import CommandError, NotRunning, call
 from daemonkit.tasks import detach
+
+__all__ = ["CommandError", "ControlService", "ControlSocketFault", "NotRunning", "call"]
 
 #: Bytes in a request's line.
 MAX_REQUEST = 64 * 1024
-#: Bytes in an answer's line.
-MAX_ANSWER = 64 * 1024 * 1024
-#: Bytes in the name of a UNIX socket on Linux, see unix(7).
-MAX_PATH = 107
 
 #: Takes the arguments, answers something for JSON, or an awaitable of it.
 Command = Callable[[dict[str, Any]], object]
-
-
-class CommandError(Exception):
-    """A command could not be done, for a reason that the operator can understand and mend."""
-
-
-class NotRunning(Exception):
-    """The daemon cannot be reached over its control socket.
-
-    ``why`` is a sentence, ``remedy`` another. ``down`` is True where it is certain that no daemon
-    holds the socket, False where one may well run (no permission, or no answer).
-    """
-
-    def __init__(self, path: Path, why: str, remedy: str = "", *, down: bool = False) -> None:
-        super().__init__(f"{why} {remedy}".strip())
-        self.path = path
-        self.why = why
-        self.remedy = remedy
-        self.down = down
 
 
 class ControlSocketFault(SystemExit):
@@ -95,7 +73,7 @@ class ControlService(Service):
     def stopService(self) -> Deferred[None] | None:
         super().stopService()
         port, self._port = self._port, None
-        return None if port is None else maybeDeferred(port.stopListening)
+        return None if port is None else port.stopListening()
 
     async def answer(self, line: bytes) -> bytes:
         """Do what the request says, and answer the line to send back. Raises nothing."""
@@ -189,73 +167,3 @@ def _remove_stale(path: Path) -> None:
         f"{path}: another daemon that runs holds this control socket. "
         "Stop it first, or give this one another control_socket and state_directory."
     )
-
-
-def call(path: Path, command: str, timeout: float = 10.0, **arguments: object) -> Any:
-    """Ask the daemon, wait for its answer and answer the result. Blocks: for ctl commands.
-
-    ``timeout``: seconds for the whole exchange.
-
-    Raises:
-        NotRunning: nobody answers there, with a remedy.
-        CommandError: the daemon refuses; the text is the daemon's.
-    """
-    deadline = time.monotonic() + timeout
-    request = json.dumps({"command": command, "arguments": arguments}).encode() + b"\n"
-    try:
-        line = _exchange(path, request, deadline)
-        answer = json.loads(line)
-        if answer["ok"]:
-            return answer["result"]
-        text = str(answer["error"])
-    except TimeoutError:
-        raise NotRunning(
-            path,
-            f"The daemon has not answered on {path} within {timeout:g} s.",
-            "Look at its log, and at whether it is stopped or overloaded.",
-        ) from None
-    except OSError as error:
-        raise _unreachable(path, error) from None
-    except (ValueError, LookupError, TypeError):
-        raise NotRunning(
-            path,
-            f"What answers on {path} broke off, or is not this program's daemon.",
-            "Look at the daemon's log, and check control_socket.",
-        ) from None
-    raise CommandError(text)
-
-
-def _exchange(path: Path, request: bytes, deadline: float) -> bytes:
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(_left(deadline))
-        connection.connect(os.fspath(path))
-        connection.sendall(request)
-        received = bytearray()
-        while not received.endswith(b"\n") and len(received) < MAX_ANSWER:
-            connection.settimeout(_left(deadline))
-            more = connection.recv(65536)
-            if not more:
-                break
-            received += more
-        return bytes(received)
-
-
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
-
-
-def _unreachable(path: Path, error: OSError) -> NotRunning:
-    if error.errno == errno.ENOENT:
-        why = f"The daemon is not running: there is no control socket {path}."
-        return NotRunning(path, why, "Start it, or check control_socket and --config.", down=True)
-    if error.errno == errno.ECONNREFUSED:
-        why = f"The daemon is not running: nobody answers on {path}."
-        return NotRunning(path, why, "Start it; its log says why it ended.", down=True)
-    if error.errno in (errno.EACCES, errno.EPERM):
-        why = f"This user may not open the control socket {path}."
-        return NotRunning(path, why, "Run this as root (sudo), or as the daemon's user.")
-    why = f"The control socket {path} cannot be used: {error.strerror or error}."
-    return NotRunning(path, why, "Check control_socket.")

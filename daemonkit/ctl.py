@@ -3,7 +3,7 @@
 A ctl command is written like this::
 
     def main(argv: Sequence[str] | None = None) -> int:
-        frame = Frame("xmppctl", "Operates a running xmppd.", DEFAULT_PATH, "callbridge-xmpp", EPILOG)
+        frame = Frame("xmppctl", "Operates xmppd.", DEFAULT_PATH, "callbridge-xmpp", EXAMPLES)
         frame.command("status", status, "what runs, and how well")
         callbridge = frame.group("callbridge", "who may connect")
         add = frame.command("add", add_callbridge, "make a secret", within=callbridge)
@@ -31,7 +31,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from daemonkit.control import CommandError, NotRunning
+from daemonkit.calling import CommandError, NotRunning
 from daemonkit.ini import ConfigurationFault
 from daemonkit.terminal import CtlFailure, fail
 

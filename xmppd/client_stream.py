@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -22,6 +21,7 @@ from bridgewire.parser import AFTER_LOGIN, BEFORE_LOGIN, StreamFault
 from bridgewire.steps import Reason, Step, StepFailure
 from bridgewire.stream import XmlStream
 from daemonkit.quiet import Quiet
+from daemonkit.tasks import detach
 from xmppd.client import ClientInputs, ClientMachine
 from xmppd.features import Fact, stream_features
 from xmppd.login import Login, Logins
@@ -151,22 +151,16 @@ class ClientStream:
     def relay(self, element: Element) -> None:
         if self._login is None:
             self._login = Login(self._all.logins, self._peer)
-        Deferred.fromCoroutine(self._relay(self._login, element)).addErrback(self._relay_failed)
+        detach(self._relay(self._login, element), self.log, "relaying a login")
 
     async def _relay(self, login: Login, element: Element) -> None:
         try:
             reply = await login.relay(element)
-        except CancelledError:
-            return
         except StepFailure as failure:
             self._report(failure)
             self.machine.rejected(sasl_failure("temporary-auth-failure"))
         else:
             self._answer(reply)
-
-    def _relay_failed(self, failure: Failure) -> None:
-        self.log.failure("Error while relaying a login", failure)
-        self.machine.rejected(sasl_failure("temporary-auth-failure"))
 
     def _answer(self, reply: LoginReply) -> None:
         if reply.element.name == "challenge":

@@ -1,0 +1,199 @@
+"""callbridged.ini as frozen dataclasses: every setting, its default and its bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+
+from daemonkit.hosts import HostPort, parse_domain, parse_host_port, parse_label
+from daemonkit.ini import IniReader, Section, Setting
+from daemonkit.section import parse_integer
+
+DEFAULT_PATH = Path("/etc/callbridged/callbridged.ini")
+
+#: More XMPP servers than this are not held at once.
+MAX_LINKS = 100
+
+Verify = Literal["domain+host", "domain"]
+
+
+@dataclass(frozen=True)
+class CallBridge:
+    """``[callbridge]``: who this Call Bridge is, and which XMPP servers it goes to.
+
+    ``domain`` and ``name`` are in U-labels, as XMPP has them. ``server_address`` None: SRV; its
+    port None: the default. ``links`` None: one to each SRV target.
+    """
+
+    name: str
+    domain: str
+    server_address: HostPort | None
+    secret: str = field(repr=False)
+    links: int | None
+    state_directory: Path
+    control_socket: Path
+
+
+@dataclass(frozen=True)
+class Tls:
+    """``[tls]``: our certificate, and what we ask of the XMPP server's."""
+
+    certificate: Path
+    private_key: Path
+    xmpp_ca: Path
+    verify: Verify
+
+
+@dataclass(frozen=True)
+class Dns:
+    """``[dns]``: whom to ask (nobody: the system's resolver), and for how many seconds."""
+
+    nameservers: tuple[tuple[str, int], ...]
+    timeout: float
+
+
+@dataclass(frozen=True)
+class Link:
+    """``[link]``: all in seconds."""
+
+    connect_timeout: float
+    retry_initial: float
+    retry_max: float
+    ping_interval: float
+    ping_timeout: float
+
+
+@dataclass(frozen=True)
+class Users:
+    """``[users]``: who may log in, as ``kind:what the backend of this kind wants``."""
+
+    backend: str
+
+
+@dataclass(frozen=True)
+class Guest:
+    """``[guest]``: accounts made on demand."""
+
+    enabled: bool
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole file. ``settings``: every value with where it comes from, for people.
+
+    ``warnings`` are sentences about what the daemon can live with, for its log.
+    """
+
+    callbridge: CallBridge
+    tls: Tls
+    dns: Dns
+    link: Link
+    users: Users
+    guest: Guest
+    settings: tuple[Setting, ...] = field(repr=False, compare=False)
+    warnings: tuple[str, ...] = ()
+
+
+def load(path: Path, *, check_files: bool = True) -> Config:
+    """Read the file and check all of it.
+
+    ``check_files`` False leaves alone the files that it names, for callbridgectl; the secret is
+    then empty unless it stands in the ini file itself.
+
+    Raises:
+        ConfigurationFault: with every fault of the file.
+    """
+    reader = IniReader(path, check_files=check_files)
+    tls = reader.section("tls")
+    config = Config(
+        _callbridge(reader.section("callbridge")),
+        Tls(
+            certificate=tls.readable_file(
+                "certificate", Path("/etc/callbridged/tls/callbridge.crt")
+            ),
+            private_key=tls.readable_file(
+                "private_key", Path("/etc/callbridged/tls/callbridge.key")
+            ),
+            xmpp_ca=tls.readable_file("xmpp_ca", Path("/etc/callbridged/tls/ca.crt")),
+            verify=tls.choice("verify", get_args(Verify), "domain+host"),
+        ),
+        _dns(reader.section("dns")),
+        _link(reader.section("link")),
+        Users(
+            reader.section("users").parsed("backend", _backend, "file:/etc/callbridged/users"),
+        ),
+        Guest(reader.section("guest").boolean("enabled", False)),
+        settings=tuple(reader.findings.settings),
+        warnings=tuple(reader.findings.warnings),
+    )
+    reader.finish()
+    return config
+
+
+def _callbridge(section: Section) -> CallBridge:
+    return CallBridge(
+        name=section.parsed("name", parse_label),
+        domain=section.parsed("domain", parse_domain),
+        server_address=section.parsed("server_address", parse_host_port, None, shown=str),
+        secret=_secret(section),
+        links=section.parsed("links", _links, None, shown=lambda n: "all" if n is None else str(n)),
+        state_directory=section.directory("state_directory", Path("/var/lib/callbridged")),
+        control_socket=section.socket("control_socket", Path("/run/callbridged/control.sock")),
+    )
+
+
+def _secret(section: Section) -> str:
+    """Out of the file itself or out of another, but not both."""
+    inline = section.secret("secret")
+    if not section.has("secret"):
+        return section.secret_file("secret_file", Path("/etc/callbridged/secret"))
+    if section.has("secret_file"):
+        section.fault("secret", "there is a secret_file as well. Keep one of the two.")
+    section.known.append("secret_file")
+    return inline
+
+
+def _dns(section: Section) -> Dns:
+    def nameserver(text: str) -> tuple[str, int]:
+        host, port = parse_host_port(text)
+        return host, port or 53
+
+    return Dns(
+        nameservers=section.items("nameservers", nameserver, (), separator=","),
+        timeout=section.duration("timeout", 5.0, minimum=0.1, maximum=60.0),
+    )
+
+
+def _link(section: Section) -> Link:
+    link = Link(
+        connect_timeout=section.duration("connect_timeout", 10.0, minimum=0.1, maximum=300.0),
+        retry_initial=section.duration("retry_initial", 1.0, minimum=0.1, maximum=3600.0),
+        retry_max=section.duration("retry_max", 60.0, minimum=0.1, maximum=3600.0),
+        ping_interval=section.duration("ping_interval", 15.0, minimum=0.1, maximum=3600.0),
+        ping_timeout=section.duration("ping_timeout", 5.0, minimum=0.1, maximum=300.0),
+    )
+    if link.retry_initial > link.retry_max:
+        section.fault("retry_initial", "it is longer than retry_max. Make it shorter.")
+    return link
+
+
+def _links(text: str) -> int | None:
+    if text.lower() == "all":
+        return None
+    try:
+        number = parse_integer(text)
+    except ValueError:
+        number = 0
+    if not 1 <= number <= MAX_LINKS:
+        raise ValueError(f"{text[:40]!r} is neither all nor a number from 1 to {MAX_LINKS}.")
+    return number
+
+
+def _backend(text: str) -> str:
+    kind, colon, _ = text.partition(":")
+    if not colon or not kind.isidentifier():
+        raise ValueError(
+            f"{text[:80]!r} names no backend. Write it like file:/etc/callbridged/users."
+        )
+    return text

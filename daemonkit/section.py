@@ -1,0 +1,291 @@
+"""Typed getters for one section of an ini file, which note every fault and go on."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar, cast
+
+from daemonkit import files
+from daemonkit.inifile import Entry, Fault
+from daemonkit.units import parse_duration, parse_size, spell_duration
+
+T = TypeVar("T")
+Choice = TypeVar("Choice", bound=str)
+Number = TypeVar("Number", int, float)
+
+_BOOLEANS = {"yes": True, "on": True, "true": True, "1": True}
+_BOOLEANS |= {"no": False, "off": False, "false": False, "0": False}
+#: Bytes in the name of a UNIX socket on Linux, see unix(7).
+_MAX_SOCKET = 107
+
+
+class _Required:
+    """The type of `REQUIRED`: there is no default."""
+
+
+REQUIRED = _Required()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting for people: its value as text (secrets hidden), and the line it stands in."""
+
+    section: str
+    key: str
+    value: str
+    line: int | None
+
+    @property
+    def origin(self) -> str:
+        """``line 12`` or ``default``."""
+        return "default" if self.line is None else f"line {self.line}"
+
+
+@dataclass
+class Findings:
+    """What reading a file brings to light besides the values.
+
+    ``check_files``: look at the files that the settings name.
+    """
+
+    path: Path
+    check_files: bool
+    faults: list[Fault]
+    settings: list[Setting] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+class Section:
+    """One ``[section]``. ``known``: the keys that were asked for.
+
+    A getter never raises. After a fault it answers the default, or None where there is none,
+    whatever its annotation says: `IniReader.finish` raises before anyone uses it.
+    """
+
+    def __init__(self, name: str, entries: dict[str, Entry], findings: Findings) -> None:
+        self._name = name
+        self._entries = entries
+        self._findings = findings
+        self.known: list[str] = []
+
+    def has(self, key: str) -> bool:
+        """True where the file gives the key a value."""
+        return key in self._entries and self._entries[key].value != ""
+
+    def fault(self, key: str, text: str) -> None:
+        """Note that the key's value is wrong; ``text`` is a sentence, and says the remedy."""
+        entry = self._entries.get(key)
+        line = entry.line if entry else None
+        self._findings.faults.append(Fault(f"[{self._name}] {key}: {text}", line))
+
+    def parsed(
+        self,
+        key: str,
+        parse: Callable[[str], T],
+        default: T | _Required = REQUIRED,
+        *,
+        shown: Callable[[T], str] = str,
+    ) -> T:
+        """Answer what ``parse`` makes of the value; it raises ValueError with a sentence.
+
+        With the default None or "", an empty value is the same as none; otherwise it is a fault.
+        ``shown`` spells a value for people.
+        """
+
+        def one_line(text: str) -> T:
+            if "\n" in text:
+                raise ValueError(
+                    "there are several lines, and one is wanted. Is the line below it indented?"
+                )
+            return parse(text)
+
+        return self._get(key, one_line, default, shown)
+
+    def text(self, key: str, default: str | _Required = REQUIRED) -> str:
+        """Answer one line of text."""
+        return self.parsed(key, str, default)
+
+    def items(
+        self,
+        key: str,
+        parse: Callable[[str], T],
+        default: tuple[T, ...] | _Required = REQUIRED,
+        *,
+        separator: str = "\n",
+    ) -> tuple[T, ...]:
+        """Answer the parsed items, one a line or between commas; empty for an empty value.
+
+        Everything that ``parse`` refuses is in the fault.
+        """
+
+        def parse_all(text: str) -> tuple[T, ...]:
+            found, wrong = [], []
+            for item in filter(None, map(str.strip, text.split(separator))):
+                try:
+                    found.append(parse(item))
+                except ValueError as error:
+                    wrong.append(str(error))
+            if wrong:
+                raise ValueError(" ".join(wrong))
+            return tuple(found)
+
+        def shown(value: tuple[T, ...]) -> str:
+            return ", ".join(map(str, value))
+
+        return self._get(key, parse_all, default, shown, may_be_empty=True)
+
+    def duration(self, key: str, default: float, *, minimum: float, maximum: float) -> float:
+        """Answer seconds within the bounds."""
+        return self._bounded(key, parse_duration, default, minimum, maximum, spell_duration)
+
+    def size(self, key: str, default: int, *, minimum: int, maximum: int) -> int:
+        """Answer bytes within the bounds."""
+        return self._bounded(key, parse_size, default, minimum, maximum, lambda size: f"{size}B")
+
+    def integer(self, key: str, default: int, *, minimum: int, maximum: int) -> int:
+        """Answer a whole number within the bounds."""
+        return self._bounded(key, parse_integer, default, minimum, maximum, str)
+
+    def choice(self, key: str, choices: Sequence[Choice], default: Choice) -> Choice:
+        """Answer one of the words in ``choices``."""
+
+        def choose(text: str) -> Choice:
+            for one in choices:
+                if one == text.lower():
+                    return one
+            raise ValueError(f"{text!r} is not one of {', '.join(choices)}.")
+
+        return self.parsed(key, choose, default)
+
+    def boolean(self, key: str, default: bool) -> bool:
+        """Answer a yes or no; on, off, true, false, 1 and 0 will do too."""
+
+        def decide(text: str) -> bool:
+            if text.lower() not in _BOOLEANS:
+                raise ValueError(f"{text!r} is neither yes nor no.")
+            return _BOOLEANS[text.lower()]
+
+        return self.parsed(key, decide, default, shown=lambda value: "yes" if value else "no")
+
+    def path(self, key: str, default: Path | _Required = REQUIRED) -> Path:
+        """Answer a path; a relative one is relative to the directory of the ini file."""
+        return self.parsed(key, self._findings.path.absolute().parent.joinpath, default)
+
+    def readable_file(self, key: str, default: Path | _Required = REQUIRED) -> Path:
+        """Answer the path of a file that is there and can be read."""
+        path = self.path(key, default)
+        self._check(key, path, files.check_readable)
+        return path
+
+    def secret_file(self, key: str, default: Path | _Required = REQUIRED) -> str:
+        """Answer the one line that is in a file which not everybody may read."""
+        return self._check(key, self.path(key, default), files.read_secret) or ""
+
+    def secret(self, key: str) -> str:
+        """Answer a secret that stands in the ini file itself, or the empty text."""
+        value = self.parsed(
+            key, files.check_secret, "", shown=lambda text: "(hidden)" if text else ""
+        )
+        path = self._findings.path
+        if value and files.others_may_read(path):
+            self._findings.warnings.append(
+                f"{path} has a secret in it, and everybody may read it: chmod o= {path}"
+            )
+        return value
+
+    def directory(self, key: str, default: Path) -> Path:
+        """Answer a directory that may be written to, or that has yet to be made."""
+        path = self.path(key, default)
+        self._check(key, path, files.check_directory)
+        return path
+
+    def socket(self, key: str, default: Path) -> Path:
+        """Answer the path of a UNIX socket."""
+        path = self.path(key, default)
+        if len(os.fsencode(path)) > _MAX_SOCKET:
+            self.fault(key, f"{path} is longer than {_MAX_SOCKET} bytes. Choose a shorter path.")
+        return path
+
+    def report_unknown(self, sections: Iterable[Section]) -> None:
+        """Note a fault for each key that nobody asked for."""
+        for key, entry in self._entries.items():
+            if key in self.known:
+                continue
+            homes = [section._name for section in sections if key in section.known]
+            hint = f"It belongs to [{homes[0]}]." if homes else suggest(key, self.known)
+            text = f"[{self._name}] has no key {key}. {hint}"
+            self._findings.faults.append(Fault(text, entry.line))
+
+    def _get(
+        self,
+        key: str,
+        parse: Callable[[str], T],
+        default: T | _Required,
+        shown: Callable[[T], str],
+        may_be_empty: bool = False,
+    ) -> T:
+        self.known.append(key)
+        entry = self._entries.get(key)
+        value = cast(T, None if isinstance(default, _Required) else default)
+        line = None
+        if entry is not None and (entry.value or may_be_empty):
+            line = entry.line
+            try:
+                value = parse(entry.value)
+            except ValueError as error:
+                self.fault(key, str(error))
+        elif isinstance(default, _Required):
+            self.fault(key, "it is needed, and there is no default. Add it.")
+        elif entry is not None and default not in (None, ""):
+            self.fault(
+                key, f"it is empty. Give it a value, or remove it for the default, {shown(value)}."
+            )
+        text = "" if value is None else shown(value)
+        self._findings.settings.append(Setting(self._name, key, text, line))
+        return value
+
+    def _bounded(
+        self,
+        key: str,
+        parse: Callable[[str], Number],
+        default: Number,
+        minimum: Number,
+        maximum: Number,
+        spell: Callable[[Number], str],
+    ) -> Number:
+        def within(text: str) -> Number:
+            value = parse(text)
+            if not minimum <= value <= maximum:
+                raise ValueError(
+                    f"{text} is out of bounds. Choose from {spell(minimum)} to {spell(maximum)}."
+                )
+            return value
+
+        return self.parsed(key, within, default, shown=spell)
+
+    def _check(self, key: str, path: Path | None, check: Callable[[Path], T]) -> T | None:
+        """Hold what a file's path leads to against ``check``, whose words begin with the path."""
+        if path is None or not self._findings.check_files:
+            return None
+        try:
+            return check(path)
+        except ValueError as error:
+            self.fault(key, str(error) if self.has(key) else f"its default {error}")
+            return None
+
+
+def parse_integer(text: str) -> int:
+    """Answer a whole number without a sign. Raises ValueError with a sentence."""
+    if not (text.isascii() and text.isdecimal()) or len(text) > 15:
+        raise ValueError(f"{text[:40]!r} is no whole number.")
+    return int(text)
+
+
+def suggest(word: str, known: Sequence[str]) -> str:
+    """Answer a sentence with what may have been meant, or all that there is."""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"Did you mean {close[0]}?" if close else f"There are: {', '.join(known)}."
