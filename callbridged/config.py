@@ -135,7 +135,9 @@ def _callbridge(section: Section) -> CallBridge:
     return CallBridge(
         name=section.parsed("name", parse_label),
         domain=section.parsed("domain", parse_domain),
-        server_address=section.parsed("server_address", parse_host_port, None, shown=str),
+        server_address=section.parsed(
+            "server_address", parse_host_port, None, shown=lambda address: str(address or "")
+        ),
         secret=_secret(section),
         links=section.parsed("links", _links, None, shown=lambda n: "all" if n is None else str(n)),
         state_directory=section.directory("state_directory", Path("/var/lib/callbridged")),
@@ -160,7 +162,9 @@ def _dns(section: Section) -> Dns:
         return host, port or 53
 
     return Dns(
-        nameservers=section.items("nameservers", nameserver, (), separator=","),
+        nameservers=section.items(
+            "nameservers", nameserver, (), separator=",", shown=lambda where: str(HostPort(*where))
+        ),
         timeout=section.duration("timeout", 5.0, minimum=0.1, maximum=60.0),
     )
 

@@ -49,13 +49,17 @@ async def connect(
         dialer, addresses[0], port, timeout=within, attemptDelay=ATTEMPT_DELAY
     )
     attempt = endpoint.connect(_OneProtocol(factory))
-    attempt.addTimeout(within, reactor)
+    attempt.addTimeout(within, reactor, _timed_out)
     try:
         return await attempt
     except error.ConnectingCancelledError:
         raise CancelledError from None
-    except (error.ConnectError, error.NoProtocol, TimeoutError):
+    except (error.ConnectError, error.NoProtocol):
         raise _failure(addresses, port, within, dialer.failures) from None
+
+
+def _timed_out(_: object, within: float) -> IProtocol:
+    raise error.TimeoutError(f"within {within:g} s")
 
 
 def interleave(addresses: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as GaveUp
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
@@ -190,7 +191,7 @@ class Link:
         draining.addBoth(self._drained)
 
     def _drained(self, result: object) -> None:
-        if isinstance(result, Failure) and not result.check(TimeoutError, CancelledError):
+        if isinstance(result, Failure) and not result.check(GaveUp, CancelledError):
             self.log.failure("Error in whoever uses the links", result)
         if self._draining is not None:
             self.machine.drained()

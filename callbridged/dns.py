@@ -18,6 +18,7 @@ import dns.name
 import dns.nameserver
 import dns.resolver
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import TimeoutError as GaveUp
 from twisted.internet.interfaces import IHostResolution, IResolutionReceiver
 from twisted.internet.threads import deferToThreadPool
 from zope.interface import implementer
@@ -177,7 +178,7 @@ class Resolver:
         receiver.done.addTimeout(self._timeout, self._reactor)
         try:
             return await receiver.done
-        except TimeoutError as error:
+        except GaveUp as error:
             raise self._failure(Step.ADDRESS, f"the address of {host}", error) from None
 
     def _ask(self, name: str, kind: str) -> Deferred[Answer]:
@@ -195,7 +196,7 @@ class Resolver:
     def _failure(self, step: Step, question: str, error: Exception) -> StepFailure:
         """A question that got no answer at all."""
         whom = self._whom()
-        if isinstance(error, (dns.exception.Timeout, TimeoutError)):
+        if isinstance(error, (dns.exception.Timeout, GaveUp)):
             text = f"No answer to {question} from {whom} within {self._timeout:g} s."
         elif isinstance(error, dns.resolver.NoNameservers):
             said = {str(entry[3]) for entry in error.kwargs.get("errors", ())}

@@ -84,13 +84,18 @@ class Frame:
         parser.set_defaults(run=run)
         return parser
 
-    def run(self, argv: Sequence[str] | None = None) -> int:
-        """Parse, do it, and answer the exit status. ``argv`` None: the process's arguments."""
+    def run(
+        self, argv: Sequence[str] | None = None, expected: tuple[type[Exception], ...] = ()
+    ) -> int:
+        """Parse, do it, and answer the exit status. ``argv`` None: the process's arguments.
+
+        ``expected``: exceptions that are reported like those of `EXPECTED`.
+        """
         options = self.parser.parse_args(argv)
         try:
             status = options.run(options)
             sys.stdout.flush()
-        except EXPECTED as failure:
+        except (*EXPECTED, *expected) as failure:
             return fail(self.program, failure)
         except KeyboardInterrupt:
             fail(self.program, "interrupted")

@@ -116,6 +116,7 @@ class Section:
         default: tuple[T, ...] | _Required = REQUIRED,
         *,
         separator: str = "\n",
+        shown: Callable[[T], str] = str,
     ) -> tuple[T, ...]:
         """Answer the parsed items, one a line or between commas; empty for an empty value.
 
@@ -133,10 +134,10 @@ class Section:
                 raise ValueError(" ".join(wrong))
             return tuple(found)
 
-        def shown(value: tuple[T, ...]) -> str:
-            return ", ".join(map(str, value))
+        def all_shown(value: tuple[T, ...]) -> str:
+            return ", ".join(map(shown, value))
 
-        return self._get(key, parse_all, default, shown, may_be_empty=True)
+        return self._get(key, parse_all, default, all_shown, may_be_empty=True)
 
     def duration(self, key: str, default: float, *, minimum: float, maximum: float) -> float:
         """Answer seconds within the bounds."""
@@ -244,7 +245,7 @@ class Section:
             self.fault(
                 key, f"it is empty. Give it a value, or remove it for the default, {shown(value)}."
             )
-        text = "" if value is None else shown(value)
+        text = "" if value is None and isinstance(default, _Required) else shown(value)
         self._findings.settings.append(Setting(self._name, key, text, line))
         return value
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from twisted.trial import unittest
 
 from tests.support.rawstream import RawStream, component_digest
-from tests.support.site import Site, small_site
+from tests.support.shared import shared_site
+from tests.support.site import Site, started_small_site
 
 HERE = Path(__file__).parent
 
@@ -17,23 +18,14 @@ HERE = Path(__file__).parent
 class DialogueTests(unittest.SynchronousTestCase):
     """One test for each file."""
 
-    site: Site
+    def setUp(self) -> None:
+        self.site = shared_site(type(self), self.make)
+        self.identity = self.site.ca.issue("probe", dns=["probe.example.com"])
 
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.site = small_site()
-        try:
-            server = cls.site.servers[0]
-            server.command("callbridge", "add-secret", "probe", typed="probe-secret\n")
-            cls.identity = cls.site.ca.issue("probe", dns=["probe.example.com"])
-            cls.site.start()
-        except BaseException:
-            cls.site.close()
-            raise
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.site.close()
+    def make(self) -> Site:
+        site = started_small_site()
+        site.servers[0].command("callbridge", "add-secret", "probe", typed="probe-secret\n")
+        return site
 
     def connect(self, kind: str) -> RawStream:
         server = self.site.servers[0]

@@ -13,7 +13,8 @@ from twisted.trial import unittest
 
 from tests.support import people
 from tests.support.processes import Process
-from tests.support.site import Site, small_site
+from tests.support.shared import shared_site
+from tests.support.site import Site, started_small_site
 
 NODE = Path(__file__).parent / "node"
 SECRET = "echo-secret"
@@ -22,22 +23,14 @@ SECRET = "echo-secret"
 class ForeignComponentTests(unittest.SynchronousTestCase):
     """The component ``echo.example.com``, which never offers a login service."""
 
-    site: Site
+    def setUp(self) -> None:
+        self.site = shared_site(type(self), self.make)
+        self.certificate = self.site.ca.issue("echo", dns=["echo.example.com"])
 
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.site = small_site()
-        try:
-            cls.site.servers[0].command("callbridge", "add-secret", "echo", typed=SECRET + "\n")
-            cls.certificate = cls.site.ca.issue("echo", dns=["echo.example.com"])
-            cls.site.start()
-        except BaseException:
-            cls.site.close()
-            raise
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.site.close()
+    def make(self) -> Site:
+        site = started_small_site()
+        site.servers[0].command("callbridge", "add-secret", "echo", typed=SECRET + "\n")
+        return site
 
     def ask_as_alice(self, then: Any) -> people.Login:
         server = self.site.servers[0]

@@ -10,7 +10,8 @@ from twisted.trial import unittest
 
 from tests.support import people
 from tests.support.rawstream import RawStream, client_header, plain
-from tests.support.site import Site, small_site
+from tests.support.shared import shared_site
+from tests.support.site import Site, started_small_site
 
 PASSWORD = "wonderland"
 
@@ -18,20 +19,8 @@ PASSWORD = "wonderland"
 class LoginTests(unittest.SynchronousTestCase):
     """One xmppd, one Call Bridge, slixmpp as the client."""
 
-    site: Site
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.site = small_site()
-        try:
-            cls.site.start()
-        except BaseException:
-            cls.site.close()
-            raise
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.site.close()
+    def setUp(self) -> None:
+        self.site = shared_site(type(self), started_small_site)
 
     def log_in(self, password: str = PASSWORD, user: str = "alice", **more: Any) -> people.Login:
         server = self.site.servers[0]

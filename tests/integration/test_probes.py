@@ -13,7 +13,8 @@ from tests.support.rawstream import (
     component_header,
     plain,
 )
-from tests.support.site import Site, small_site
+from tests.support.shared import shared_site
+from tests.support.site import Site, started_small_site
 from tests.support.waiting import NeverHappened
 
 BIND = "<iq type='set' id='b1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"
@@ -25,22 +26,13 @@ PING = "<iq type='get' id='p1' to='example.com'><ping xmlns='urn:xmpp:ping'/></i
 class ProbeTests(unittest.SynchronousTestCase):
     """One xmppd whose registration timeout is a second, one Call Bridge."""
 
-    site: Site
+    def setUp(self) -> None:
+        self.site = shared_site(type(self), self.make)
+        self.xmppd = self.site.servers[0]
+        self.identity = self.site.ca.issue("probe", dns=["cb1.example.com", "probe.example.com"])
 
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.site = small_site(settings={"component": {"registration_timeout": "1s"}})
-        try:
-            cls.site.start()
-        except BaseException:
-            cls.site.close()
-            raise
-        cls.xmppd = cls.site.servers[0]
-        cls.identity = cls.site.ca.issue("probe", dns=["cb1.example.com", "probe.example.com"])
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.site.close()
+    def make(self) -> Site:
+        return started_small_site(settings={"component": {"registration_timeout": "1s"}})
 
     def tearDown(self) -> None:
         """Whatever a probe did, the daemon lives and nothing of it counts as an error of ours."""

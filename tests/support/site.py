@@ -304,13 +304,24 @@ class Site:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def small_site(nameserver_class: type[NameServer] = TwistedNameServer, **server: Any) -> Site:
+def small_site(**server: Any) -> Site:
     """One xmppd, one Call Bridge, the user alice with the password ``wonderland``. Not started."""
-    site = Site(nameserver_class=nameserver_class)
+    site = Site()
     try:
         site.server(**server)
         site.enrol(site.bridge())
         site.user("alice", "wonderland")
+    except BaseException:
+        site.close()
+        raise
+    return site
+
+
+def started_small_site(**server: Any) -> Site:
+    """``small_site``, started; closed again where that fails."""
+    site = small_site(**server)
+    try:
+        site.start()
     except BaseException:
         site.close()
         raise

@@ -1,0 +1,128 @@
+"""Carries logins between the links and the login service, and answers for this component.
+
+What a link's peer may ask: the server of the domain relays logins, anybody may ask who we are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.words.protocols.jabber.error import StanzaError
+from twisted.words.protocols.jabber.xmlstream import toResponse
+from twisted.words.xish.domish import Element
+
+from bridgewire.iq import StreamLost
+from bridgewire.login import LoginRequest, Serve, WireFault
+from bridgewire.namespaces import LOGIN
+from bridgewire.queries import Queries
+from bridgewire.steps import Step
+from callbridged.link_interface import ActiveLink
+from callbridged.login import LoginService, NoRoom
+from daemonkit.tasks import detach
+
+#: Seconds that a server may take to acknowledge our offer; it answers at once or never.
+OFFER_TIMEOUT = 30.0
+
+
+@dataclass
+class _User:
+    """One link in use. ``idle`` is fired when no login is under way over it any more."""
+
+    queries: Queries
+    answering: int = 0
+    idle: list[Deferred[None]] = field(default_factory=list)
+
+
+class Relay:
+    """The links' delegate (`callbridged.link_interface.LinkDelegate`)."""
+
+    log = Logger()
+
+    def __init__(self, logins: LoginService) -> None:
+        self._logins = logins
+        self._users: dict[ActiveLink, _User] = {}
+        self._draining: set[ActiveLink] = set()
+
+    def link_registered(self, link: ActiveLink) -> None:
+        """Offer to answer logins."""
+        self._users[link] = _User(Queries(link, "callbridged", "component", "generic"))
+        self._offer(link)
+
+    def link_received(self, link: ActiveLink, element: Element) -> None:
+        """Answer what came."""
+        if element.name != "iq":
+            return
+        payload = element.firstChildElement()
+        if payload is None or payload.uri != LOGIN:
+            self._users[link].queries.deliver(element)
+        elif element.getAttribute("from") != link.domain or element["type"] != "set":
+            link.send(StanzaError("forbidden").toResponse(element))  # nobody else may ask
+        else:
+            detach(self._answer(link, element, payload), self.log, "answering a login")
+
+    def link_draining(self, link: ActiveLink) -> Deferred[None]:
+        """Withdraw the offer; fires once no login is under way over ``link``."""
+        self._draining.add(link)
+        self._offer(link)
+        user = self._users[link]
+        if not self._logins.outstanding(link):
+            return succeed(None)
+        idle: Deferred[None] = Deferred()
+        user.idle.append(idle)
+        return idle
+
+    def link_lost(self, link: ActiveLink) -> None:
+        """Forget the link and the logins that came over it."""
+        self._draining.discard(link)
+        self._users.pop(link, None)
+        self._logins.link_lost(link)
+
+    def _offer(self, link: ActiveLink) -> None:
+        capacity = 0 if link in self._draining else self._logins.capacity
+        iq = Element((None, "iq"))
+        iq["type"] = "set"
+        iq["from"] = link.component
+        iq["to"] = link.domain
+        iq.addChild(Serve(capacity, tuple(self._logins.mechanisms)).to_element())
+        asked = link.request(iq, OFFER_TIMEOUT)
+        asked.addCallbacks(self._taken, self._not_taken, (link,), errbackArgs=(link,))
+
+    def _taken(self, _: Element, link: ActiveLink) -> None:
+        self.log.info(
+            "step {number} ({step}): {target} relays logins to us",
+            number=Step.LOGIN.number,
+            step=Step.LOGIN,
+            target=link.target,
+        )
+
+    def _not_taken(self, failure: Failure, link: ActiveLink) -> None:
+        if not failure.check(StreamLost, CancelledError):
+            self.log.warn(
+                "step {number} ({step}): {target} takes no offer to answer logins ({why}). "
+                "It may be another XMPP server than xmppd; the link stays.",
+                number=Step.LOGIN.number,
+                step=Step.LOGIN,
+                target=link.target,
+                why=failure.getErrorMessage() or failure.type.__name__,
+            )
+
+    async def _answer(self, link: ActiveLink, iq: Element, payload: Element) -> None:
+        try:
+            reply = await self._logins.answer(LoginRequest.from_element(payload), link)
+        except WireFault as fault:
+            self.log.warn("{target} sent a bad login: {fault}", target=link.target, fault=fault)
+            link.send(StanzaError("bad-request", type="modify").toResponse(iq))
+        except NoRoom:
+            link.send(StanzaError("resource-constraint", type="wait").toResponse(iq))
+        else:
+            response = toResponse(iq, "result")
+            response.addChild(reply.to_element())
+            link.send(response)
+        user = self._users.get(link)
+        if user is not None and not self._logins.outstanding(link):
+            waiting, user.idle = user.idle, []
+            for idle in waiting:
+                idle.callback(None)

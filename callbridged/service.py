@@ -1,0 +1,97 @@
+"""Which parts make up the daemon, and how they are joined."""
+
+from __future__ import annotations
+
+from random import SystemRandom
+from typing import Any
+
+from twisted.application.service import MultiService, Service
+from twisted.logger import Logger
+
+from bridgewire import tls
+from bridgewire.certificates import load_authorities, load_identity
+from callbridged.backends import open_backend
+from callbridged.config import Config
+from callbridged.control import commands
+from callbridged.discovery import Discovery, FixedAddress, SrvDiscovery
+from callbridged.dns import Resolver
+from callbridged.link_interface import LinkSettings
+from callbridged.links import Links
+from callbridged.login import LoginService
+from callbridged.relay import Relay
+from daemonkit.control import ControlService
+from daemonkit.notify import notify
+
+
+class Readiness(Service):
+    """Starts last and stops first: tells systemd and the log."""
+
+    log = Logger()
+
+    def __init__(self, config: Config, warnings: tuple[str, ...]) -> None:
+        self._config = config
+        self._warnings = warnings
+
+    def startService(self) -> None:
+        super().startService()
+        for warning in self._warnings:
+            self.log.warn("{warning}", warning=warning)
+        callbridge = self._config.callbridge
+        self.log.info(
+            "ready: Call Bridge {name} for XMPP domain {domain}, users from {backend}",
+            name=callbridge.name,
+            domain=callbridge.domain,
+            backend=self._config.users.backend,
+        )
+        notify("READY=1")
+
+    def stopService(self) -> None:
+        super().stopService()
+        notify("STOPPING=1")
+
+
+def link_settings(config: Config) -> tuple[LinkSettings, tuple[str, ...]]:
+    """Answer what links are made with, and warnings about the certificate files.
+
+    Raises:
+        CertificateFault: for files that cannot be used.
+    """
+    identity = load_identity(config.tls.certificate, config.tls.private_key)
+    authorities = load_authorities(config.tls.xmpp_ca)
+    settings = LinkSettings(
+        name=config.callbridge.name,
+        domain=config.callbridge.domain,
+        secret=config.callbridge.secret,
+        tls=lambda server_name: tls.link_client(identity, authorities, server_name),
+        verify=config.tls.verify,
+        connect_timeout=config.link.connect_timeout,
+        retry_initial=config.link.retry_initial,
+        retry_max=config.link.retry_max,
+        ping_interval=config.link.ping_interval,
+        ping_timeout=config.link.ping_timeout,
+    )
+    return settings, identity.warnings
+
+
+def make_service(reactor: Any, config: Config) -> MultiService:
+    """Answer the daemon as one service. Raises CertificateFault and BackendFault."""
+    callbridge = config.callbridge
+    settings, warnings = link_settings(config)
+    resolver = Resolver(reactor, config.dns.nameservers, config.dns.timeout)
+    discovery: Discovery
+    if callbridge.server_address is not None:
+        address = callbridge.server_address
+        discovery = FixedAddress(address.host, address.port)
+    else:
+        discovery = SrvDiscovery(reactor, resolver, callbridge.domain, SystemRandom())
+    backend = open_backend(config.users.backend, reactor)
+    logins = LoginService(reactor, backend, callbridge.domain)
+    links = Links(
+        reactor, discovery, resolver, settings, Relay(logins), limit=callbridge.links
+    )
+    daemon = MultiService()
+    links.setServiceParent(daemon)
+    control = ControlService(reactor, callbridge.control_socket, commands(config, links, logins))
+    control.setServiceParent(daemon)
+    Readiness(config, (*config.warnings, *warnings)).setServiceParent(daemon)
+    return daemon
