@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from twisted.words.protocols.jabber.jid import JID, InvalidFormat
 
-__all__ = ["JID", "InvalidFormat", "parse_jid"]
+__all__ = ["JID", "InvalidFormat", "parse_host", "parse_jid"]
 
 #: Longest address, in characters; RFC 7622 section 3.1 allows 1,023 octets for each of three parts.
 MAX_LENGTH = 3071
@@ -29,3 +29,12 @@ def parse_jid(text: str) -> JID:
         raise
     except (ValueError, IndexError, AssertionError) as error:  # what stringprep and IDNA raise
         raise InvalidFormat(str(error)) from error
+
+
+def parse_host(text: str) -> str:
+    """Answer the normalised host of an address that is a host alone; "" where it is not."""
+    try:
+        address = parse_jid(text)
+    except InvalidFormat:
+        return ""
+    return "" if address.user or address.resource else str(address.host)

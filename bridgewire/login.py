@@ -1,24 +1,65 @@
-"""The messages of `urn:x-callbridge:login:1`, read and written (docs/link-protocol.md)."""
+"""The messages of `urn:x-callbridge:login:1`, read and written (docs/link-protocol.md).
+
+A peer may say more than what stands here, in other attributes and children: they are left alone.
+What does stand here must be right, or reading it raises `WireFault`, and nothing else.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from twisted.words.xish.domish import Element
 
 from bridgewire.namespaces import LOGIN, SASL
+from bridgewire.username import parse_username
 
 REQUESTS = frozenset({"auth", "response", "abort"})
 REPLIES = frozenset({"challenge", "success", "failure"})
+#: What a ``<failure/>`` may say: RFC 6120 section 6.5.
+CONDITIONS = frozenset(
+    {
+        "aborted",
+        "account-disabled",
+        "credentials-expired",
+        "encryption-required",
+        "incorrect-encoding",
+        "invalid-authzid",
+        "invalid-mechanism",
+        "malformed-request",
+        "mechanism-too-weak",
+        "not-authorized",
+        "temporary-auth-failure",
+    }
+)
+
 MAX_CAPACITY = 1_000_000
 MAX_MECHANISMS = 64
+MAX_CHANNEL_BINDINGS = 8
+MAX_CHANNEL_BINDING = 1024  # octets
+MAX_DEADLINE = 3600.0  # seconds
+
+_CAPACITY = re.compile(r"[0-9]{1,7}")
+_DEADLINE = re.compile(r"[0-9]{1,4}(\.[0-9]{1,6})?")
+_SESSION = re.compile(r"[!-~]{1,128}")
+_MECHANISM = re.compile(r"[A-Z0-9_-]{1,20}")  # RFC 4422 section 3.1
+_BINDING_TYPE = re.compile(r"[A-Za-z0-9.-]{1,64}")  # RFC 5056 section 7
 
 
 class WireFault(Exception):
-    """A message that the peer should not have sent."""
+    """A message that the peer should not have sent. The text is one line, and safe to log.
+
+    ``condition`` is what to answer: a stanza error of RFC 6120 section 8.3.3, or, where reading
+    the data of a SASL element found it, a SASL error of section 6.5.
+    """
+
+    def __init__(self, text: str, condition: str = "bad-request") -> None:
+        super().__init__(text)
+        self.condition = condition
 
 
 @dataclass(frozen=True)
@@ -37,21 +78,28 @@ class Serve:
         return element
 
     @classmethod
-    def from_element(cls, element: Element) -> Serve:
+    def from_element(cls, element: Element | None) -> Serve:
         """Read ``<serve/>``. Raises WireFault."""
-        _expect(element, "serve")
-        capacity = element.getAttribute("capacity", "")
-        if not capacity.isascii() or not capacity.isdigit() or len(capacity) > 7:
+        offer = _expect(element, "serve")
+        capacity = offer.getAttribute("capacity", "")
+        if not _CAPACITY.fullmatch(capacity) or int(capacity) > MAX_CAPACITY:
             raise WireFault(f"capacity is {capacity!r:.40}, no number from 0 to {MAX_CAPACITY}")
-        names = tuple(str(one).strip() for one in element.elements(LOGIN, "mechanism"))
-        if len(names) > MAX_MECHANISMS or not all(_is_mechanism(name) for name in names):
-            raise WireFault("mechanism is not a SASL mechanism name, or there are too many")
-        return cls(min(int(capacity), MAX_CAPACITY), names)
+        names = tuple(_text(one).strip() for one in offer.elements(LOGIN, "mechanism"))
+        for name in names:
+            if not _MECHANISM.fullmatch(name):
+                raise WireFault(f"{name!r:.40} is not the name of a SASL mechanism")
+        if len(names) > MAX_MECHANISMS or len(set(names)) < len(names):
+            raise WireFault("there are too many mechanisms, or one is there twice")
+        return cls(int(capacity), names)
 
 
 @dataclass(frozen=True)
 class LoginRequest:
-    """A client's SASL message. ``deadline``: seconds left; ``peer``: the client's IP address."""
+    """A client's SASL message, ``auth``, ``response`` or ``abort``, with what is known of it.
+
+    ``peer``: the client's IP address. ``deadline``: seconds that the server still waits for the
+    whole exchange. ``channel_bindings``: data of the client's TLS connection, by type.
+    """
 
     session: str
     element: Element
@@ -70,27 +118,27 @@ class LoginRequest:
         for kind, data in self.channel_bindings.items():
             binding = login.addElement((LOGIN, "channel-binding"))
             binding["type"] = kind
-            binding.addContent(base64.b64encode(data).decode())
+            binding.addContent(base64.b64encode(data).decode("ascii"))
         login.addChild(self.element)
         return login
 
     @classmethod
-    def from_element(cls, element: Element) -> LoginRequest:
-        """Read ``<login/>`` with auth, response or abort. Raises WireFault."""
-        session, sasl = _login(element, REQUESTS)
-        deadline = element.getAttribute("deadline")
-        bindings = {}
-        for binding in element.elements(LOGIN, "channel-binding"):
-            data = sasl_data(binding)
-            if data is None or not binding.getAttribute("type"):
-                raise WireFault("channel-binding without type or data")
-            bindings[str(binding["type"])] = data
+    def from_element(cls, element: Element | None) -> LoginRequest:
+        """Read ``<login/>`` with auth, response or abort; the data in them is the client's own
+        affair, and not looked at.
+
+        Raises:
+            WireFault: the server did something wrong.
+        """
+        login, session, sasl = _login(element, REQUESTS)
+        peer = login.getAttribute("peer")
+        deadline = login.getAttribute("deadline")
         return cls(
             session,
             sasl,
-            element.getAttribute("peer"),
+            None if peer is None else _address(peer),
             None if deadline is None else _seconds(deadline),
-            bindings,
+            _channel_bindings(login),
         )
 
 
@@ -114,11 +162,25 @@ class LoginReply:
     @classmethod
     def from_element(cls, element: Element | None) -> LoginReply:
         """Read ``<login/>`` with challenge, success or failure. Raises WireFault."""
-        session, sasl = _login(element, REPLIES)
-        username = element.getAttribute("username") if element is not None else None
-        if (sasl.name == "success") != bool(username):
+        login, session, sasl = _login(element, REPLIES)
+        username = login.getAttribute("username")
+        if (sasl.name == "success") != (username is not None):
             raise WireFault("username belongs to success, and to nothing else")
+        if username is not None:
+            _check_username(username)
+        if sasl.name == "failure":
+            failure_condition(sasl)
+        else:
+            sasl_data(sasl)
         return cls(session, sasl, username)
+
+
+def sasl_message(name: str, data: bytes | None = None) -> Element:
+    """Answer a SASL element with ``data`` in base64; None: no text, empty: ``=``."""
+    element = Element((SASL, name))
+    if data is not None:
+        element.addContent(base64.b64encode(data).decode("ascii") or "=")
+    return element
 
 
 def sasl_failure(condition: str, text: str | None = None) -> Element:
@@ -130,52 +192,91 @@ def sasl_failure(condition: str, text: str | None = None) -> Element:
     return failure
 
 
+def failure_condition(failure: Element) -> str:
+    """Answer the one condition in a ``<failure/>``. Raises WireFault where that is not so."""
+    found = [one.name for one in failure.elements() if one.uri == SASL and one.name != "text"]
+    if len(found) != 1 or found[0] not in CONDITIONS:
+        raise WireFault("a failure has exactly one of the conditions of RFC 6120")
+    return str(found[0])
+
+
 def sasl_data(element: Element) -> bytes | None:
     """Answer the data of a SASL element: None for no text, empty for ``=`` (RFC 6120, 6.4.2).
 
     Raises:
-        WireFault: the text is not base64 (`incorrect-encoding`).
+        WireFault: `incorrect-encoding` for what is not base64, `malformed-request` for elements.
     """
-    text = str(element)
+    text = _text(element, "malformed-request")
     if not text:
         return None
-    if text == "=":
-        return b""
+    return b"" if text == "=" else _base64(text)
+
+
+def _expect(element: Element | None, name: str) -> Element:
+    if element is None or (element.uri, element.name) != (LOGIN, name):
+        raise WireFault(f"no <{name}/> of {LOGIN}")
+    return element
+
+
+def _login(element: Element | None, names: frozenset[str]) -> tuple[Element, str, Element]:
+    login = _expect(element, "login")
+    session = login.getAttribute("session", "")
+    if not _SESSION.fullmatch(session):
+        raise WireFault(f"session is {session!r:.40}, not 1 to 128 visible ASCII characters")
+    sasl = [one for one in login.elements() if one.uri == SASL]
+    if len(sasl) != 1 or sasl[0].name not in names:
+        raise WireFault(f"exactly one of {', '.join(sorted(names))} has to be in <login/>")
+    return login, session, sasl[0]
+
+
+def _channel_bindings(login: Element) -> Mapping[str, bytes]:
+    bindings: dict[str, bytes] = {}
+    for binding in login.elements(LOGIN, "channel-binding"):
+        kind = binding.getAttribute("type", "")
+        if not _BINDING_TYPE.fullmatch(kind) or kind in bindings:
+            raise WireFault(f"channel-binding has the type {kind!r:.40}, or has it twice")
+        data = _base64(_text(binding), "bad-request")
+        if not 0 < len(data) <= MAX_CHANNEL_BINDING:
+            raise WireFault(f"channel-binding has {len(data)} octets")
+        bindings[kind] = data
+    if len(bindings) > MAX_CHANNEL_BINDINGS:
+        raise WireFault(f"there are {len(bindings)} channel bindings")
+    return bindings
+
+
+def _text(element: Element, condition: str = "bad-request") -> str:
+    if not all(isinstance(child, str) for child in element.children):
+        raise WireFault(f"<{element.name}/> has an element in it", condition)
+    return "".join(str(child) for child in element.children)
+
+
+def _base64(text: str, condition: str = "incorrect-encoding") -> bytes:
     try:
         return base64.b64decode(text.encode("ascii"), validate=True)
     except (binascii.Error, ValueError):
-        raise WireFault("incorrect-encoding") from None
+        raise WireFault("the data is not base64", condition) from None
 
 
-def _expect(element: Element | None, name: str) -> None:
-    if element is None or (element.uri, element.name) != (LOGIN, name):
-        raise WireFault(f"no <{name}/> of {LOGIN}")
+def _check_username(username: str) -> None:
+    try:
+        if parse_username(username) == username:
+            return
+    except ValueError:
+        pass
+    raise WireFault(f"username is {username!r:.40}, no normalised localpart")
 
 
-def _login(element: Element | None, names: frozenset[str]) -> tuple[str, Element]:
-    _expect(element, "login")
-    assert element is not None  # noqa: S101 - _expect looked
-    session = element.getAttribute("session", "")
-    if not 0 < len(session) <= 128:
-        raise WireFault("session is missing or too long")
-    sasl = [one for one in element.elements() if one.uri == SASL]
-    if len(sasl) != 1 or sasl[0].name not in names:
-        raise WireFault(f"one of {', '.join(sorted(names))} has to be in <login/>")
-    return session, sasl[0]
-
-
-def _is_mechanism(name: str) -> bool:
-    """RFC 4422 section 3.1: 1 to 20 upper-case letters, digits, hyphens and underscores."""
-    return 0 < len(name) <= 20 and all(
-        c.isascii() and (c.isupper() or c.isdigit() or c in "-_") for c in name
-    )
+def _address(text: str) -> str:
+    try:
+        ipaddress.ip_address(text)
+        if len(text) <= 64 and text.isprintable():  # an IPv6 zone can be any text
+            return text
+    except ValueError:
+        pass
+    raise WireFault(f"peer is {text!r:.60}, no IP address")
 
 
 def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0.0 <= seconds <= 3600.0:
-        raise WireFault(f"deadline is {text!r:.40}, no number of seconds")
-    return seconds
+    if not _DEADLINE.fullmatch(text) or float(text) > MAX_DEADLINE:
+        raise WireFault(f"deadline is {text!r:.40}, no number of seconds up to {MAX_DEADLINE:g}")
+    return float(text)

@@ -85,7 +85,9 @@ def client_server(identity: Identity) -> IOpenSSLServerConnectionCreator:
     """The server's end towards XMPP clients, who show no certificate: for ``startTLS``, and for TLS
     from the first byte. Raises CertificateFault if OpenSSL does not take the identity.
     """
-    return _Connections(_context(identity, (), "none"))
+    context = _context(identity, (), "none")
+    context.set_alpn_select_callback(_choose_xmpp)
+    return _Connections(context)
 
 
 def version(transport: Any) -> str | None:
@@ -138,6 +140,11 @@ def _context(
     _trust(context, authorities)
     context.set_verify(_VERIFY[mode], refuse_untrusted)
     return context
+
+
+def _choose_xmpp(_: SSL.Connection, offered: list[bytes]) -> Any:
+    """ALPN (XEP-0368): XMPP if the client offers it; who offers something else is lost here."""
+    return b"xmpp-client" if b"xmpp-client" in offered else SSL.NO_OVERLAPPING_PROTOCOLS
 
 
 def _trust(context: SSL.Context, authorities: Sequence[x509.Certificate]) -> None:

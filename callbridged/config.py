@@ -123,7 +123,7 @@ def load(path: Path, *, check_files: bool = True) -> Config:
         Users(
             reader.section("users").parsed("backend", _backend, "file:/etc/callbridged/users"),
         ),
-        Guest(reader.section("guest").boolean("enabled", False)),
+        _guest(reader.section("guest")),
         settings=tuple(reader.findings.settings),
         warnings=tuple(reader.findings.warnings),
     )
@@ -180,6 +180,13 @@ def _link(section: Section) -> Link:
     if link.retry_initial > link.retry_max:
         section.fault("retry_initial", "it is longer than retry_max. Make it shorter.")
     return link
+
+
+def _guest(section: Section) -> Guest:
+    guest = Guest(section.boolean("enabled", False))
+    if guest.enabled:
+        section.fault("enabled", "this version has no guest accounts yet. Set it to no.")
+    return guest
 
 
 def _links(text: str) -> int | None:

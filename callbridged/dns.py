@@ -25,8 +25,6 @@ from zope.interface import implementer
 
 from bridgewire.steps import Reason, Step, StepFailure
 
-#: Where a name server listens unless its setting says otherwise.
-DNS_PORT = 53
 #: Seconds that the slower of the two address questions gets once the other brought something
 #: (RFC 8305, section 3).
 RESOLUTION_DELAY = 0.05
@@ -68,7 +66,7 @@ def lookup(nameservers: Sequence[tuple[str, int]], name: str, kind: str, timeout
             dns.nameserver.Do53Nameserver(str(socket.getaddrinfo(host, port)[0][4][0]), port)
             for host, port in nameservers
         ]
-    absolute = dns.name.from_text(name)
+    absolute = dns.name.from_text(name, idna_codec=dns.name.IDNA_2008_UTS_46)
     found = resolver.resolve(absolute, kind, lifetime=timeout, search=False)
     assert found.rrset is not None  # noqa: S101  else dnspython raises NoAnswer
     return Answer(tuple(found.rrset), found.rrset.ttl)

@@ -27,7 +27,7 @@ def make_table() -> TypeMachineBuilder[LinkInputs, LinkActions]:
     """Answer the table; apart from the machine so that a test can see that it is total."""
     table: TypeMachineBuilder[LinkInputs, LinkActions] = TypeMachineBuilder(
         LinkInputs,
-        LinkActions,  # type: ignore[type-abstract]  # only its name is used
+        LinkActions,  # type: ignore[type-abstract]  # it is not made here
     )
     on = LinkInputs
     idle = table.state("idle")
@@ -238,11 +238,7 @@ HOLES: dict[tuple[str, str], str] = {
         _all_but("securing", "registering"),
         "the clock runs while securing and registering only",
     ),
-    **_holes(
-        ("retry",),
-        _all_but("waiting"),
-        "the wait is over, or was stopped, when waiting ends",
-    ),
+    **_holes(("retry",), _all_but("waiting"), "waiting ends with the wait"),
     **_holes(
         ("drained",),
         _all_but("draining"),

@@ -147,6 +147,9 @@ class LinkSettings:
 class ActiveLink(Protocol):
     """A registered link, as those who use it see it."""
 
+    def __hash__(self) -> int:
+        """Links are told apart by identity."""
+
     @property
     def component(self) -> str:
         """Our address on this link, ``<name>.<domain>``."""

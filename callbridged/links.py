@@ -200,7 +200,6 @@ class Links(Service):
         self._targets = settle(self._targets, found.targets)
         if found.ttl is not None:
             self._refresh_in(min(max(found.ttl, REFRESH_MINIMUM), REFRESH_MAXIMUM))
-        self.changed()
 
     def _refresh_in(self, seconds: float) -> None:
         if self.running:
@@ -208,9 +207,7 @@ class Links(Service):
 
     def _discovered(self, _: object) -> None:
         self._discovering = None
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            waiter.callback(None)
+        self.changed()
 
     # Which links to hold
 
@@ -232,6 +229,11 @@ class Links(Service):
                 link = Link(self._reactor, self._resolver, self, target, memory)
                 self._links[target] = link
                 link.start()
+        if self._discovering is None:
+            # Only now, so that a link whose target is gone does not try once more.
+            waiters, self._waiters = self._waiters, []
+            for waiter in waiters:
+                waiter.callback(None)
 
     def _candidate(self, target: Target) -> Candidate:
         link = self._links.get(target)

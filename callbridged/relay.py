@@ -5,9 +5,8 @@ What a link's peer may ask: the server of the domain relays logins, anybody may 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.protocols.jabber.error import StanzaError
@@ -21,19 +20,11 @@ from bridgewire.queries import Queries
 from bridgewire.steps import Step
 from callbridged.link_interface import ActiveLink
 from callbridged.login import LoginService, NoRoom
+from daemonkit.quiet import Quiet
 from daemonkit.tasks import detach
 
 #: Seconds that a server may take to acknowledge our offer; it answers at once or never.
 OFFER_TIMEOUT = 30.0
-
-
-@dataclass
-class _User:
-    """One link in use. ``idle`` is fired when no login is under way over it any more."""
-
-    queries: Queries
-    answering: int = 0
-    idle: list[Deferred[None]] = field(default_factory=list)
 
 
 class Relay:
@@ -41,14 +32,15 @@ class Relay:
 
     log = Logger()
 
-    def __init__(self, logins: LoginService) -> None:
+    def __init__(self, clock: IReactorTime, logins: LoginService) -> None:
         self._logins = logins
-        self._users: dict[ActiveLink, _User] = {}
+        self._quiet = Quiet(clock)
+        self._queries: dict[ActiveLink, Queries] = {}
         self._draining: set[ActiveLink] = set()
 
     def link_registered(self, link: ActiveLink) -> None:
         """Offer to answer logins."""
-        self._users[link] = _User(Queries(link, "callbridged", "component", "generic"))
+        self._queries[link] = Queries(link, "callbridged", "component", "generic")
         self._offer(link)
 
     def link_received(self, link: ActiveLink, element: Element) -> None:
@@ -57,7 +49,7 @@ class Relay:
             return
         payload = element.firstChildElement()
         if payload is None or payload.uri != LOGIN:
-            self._users[link].queries.deliver(element)
+            self._queries[link].deliver(element)
         elif element.getAttribute("from") != link.domain or element["type"] != "set":
             link.send(StanzaError("forbidden").toResponse(element))  # nobody else may ask
         else:
@@ -67,17 +59,12 @@ class Relay:
         """Withdraw the offer; fires once no login is under way over ``link``."""
         self._draining.add(link)
         self._offer(link)
-        user = self._users[link]
-        if not self._logins.outstanding(link):
-            return succeed(None)
-        idle: Deferred[None] = Deferred()
-        user.idle.append(idle)
-        return idle
+        return self._logins.idle(link)
 
     def link_lost(self, link: ActiveLink) -> None:
         """Forget the link and the logins that came over it."""
         self._draining.discard(link)
-        self._users.pop(link, None)
+        self._queries.pop(link, None)
         self._logins.link_lost(link)
 
     def _offer(self, link: ActiveLink) -> None:
@@ -106,23 +93,19 @@ class Relay:
                 number=Step.LOGIN.number,
                 step=Step.LOGIN,
                 target=link.target,
-                why=failure.getErrorMessage() or failure.type.__name__,
+                why=failure.getErrorMessage() or type(failure.value).__name__,
             )
 
     async def _answer(self, link: ActiveLink, iq: Element, payload: Element) -> None:
         try:
             reply = await self._logins.answer(LoginRequest.from_element(payload), link)
         except WireFault as fault:
-            self.log.warn("{target} sent a bad login: {fault}", target=link.target, fault=fault)
-            link.send(StanzaError("bad-request", type="modify").toResponse(iq))
+            if self._quiet.admit(link) is not None:
+                self.log.warn("{target} sent a bad login: {fault}", target=link.target, fault=fault)
+            link.send(StanzaError(fault.condition, type="modify").toResponse(iq))
         except NoRoom:
             link.send(StanzaError("resource-constraint", type="wait").toResponse(iq))
         else:
             response = toResponse(iq, "result")
             response.addChild(reply.to_element())
             link.send(response)
-        user = self._users.get(link)
-        if user is not None and not self._logins.outstanding(link):
-            waiting, user.idle = user.idle, []
-            for idle in waiting:
-                idle.callback(None)

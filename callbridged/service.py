@@ -87,7 +87,7 @@ def make_service(reactor: Any, config: Config) -> MultiService:
     backend = open_backend(config.users.backend, reactor)
     logins = LoginService(reactor, backend, callbridge.domain)
     links = Links(
-        reactor, discovery, resolver, settings, Relay(logins), limit=callbridge.links
+        reactor, discovery, resolver, settings, Relay(reactor, logins), limit=callbridge.links
     )
     daemon = MultiService()
     links.setServiceParent(daemon)

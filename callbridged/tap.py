@@ -8,9 +8,10 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from bridgewire.identity import CertificateFault
-from daemonkit.ini import ConfigurationFault
+from callbridged.backends import BackendFault
 from callbridged.config import DEFAULT_PATH, load
 from callbridged.service import make_service
+from daemonkit.ini import ConfigurationFault
 
 
 class Options(usage.Options):
@@ -30,5 +31,5 @@ def makeService(options: Options) -> IService:
 
     try:
         return make_service(reactor, load(Path(options["config"])))
-    except (ConfigurationFault, CertificateFault) as fault:
+    except (ConfigurationFault, CertificateFault, BackendFault) as fault:
         raise SystemExit(f"callbridged: {fault}") from None

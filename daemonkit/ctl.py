@@ -92,10 +92,11 @@ class Frame:
         ``expected``: exceptions that are reported like those of `EXPECTED`.
         """
         options = self.parser.parse_args(argv)
+        reported: tuple[type[Exception], ...] = (*EXPECTED, *expected)
         try:
             status = options.run(options)
             sys.stdout.flush()
-        except (*EXPECTED, *expected) as failure:
+        except reported as failure:
             return fail(self.program, failure)
         except KeyboardInterrupt:
             fail(self.program, "interrupted")

@@ -11,6 +11,7 @@ from twisted.words.xish.domish import Element
 
 from bridgewire import certificates
 from bridgewire.handshake import component_digest, digests_match
+from bridgewire.jid import parse_host
 from bridgewire.namespaces import COMPONENT
 from bridgewire.steps import Reason, Step, StepFailure
 
@@ -58,7 +59,7 @@ class Admission:
         if not to:
             text = "it does not say in 'to' which component it is"
             raise Refused("improper-addressing", Reason.PROTOCOL_ERROR, text)
-        name, _, domain = to.lower().partition(".")
+        name, _, domain = parse_host(to).partition(".")
         if domain != self.domain or self.secret(name) is None:
             raise Refused(
                 "host-unknown",

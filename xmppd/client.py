@@ -1,6 +1,6 @@
 """The life of one client's stream as a state table: STARTTLS, SASL, resource binding, stanzas.
 
-The order is that of RFC 6120 section 9.1. The table says what may happen when;
+The order is that of RFC 6120 section 9.1, or of XEP-0368, with TLS from the first byte. The table says what may happen when;
 `xmppd.client_stream` does it.
 """
 
@@ -134,6 +134,7 @@ def make_table() -> TypeMachineBuilder[ClientInputs, ClientActions]:
         do.begin_tls()
 
     securing.upon(on.secured).to(secured).returns(None)
+    opening.upon(on.secured).to(secured).returns(None)  # XEP-0368: TLS from the first byte
 
     for state, message in (
         (offering_sasl, on.auth),
@@ -228,10 +229,10 @@ HOLES: dict[tuple[str, str], str] = {
         )
     },
     **{
-        (state, "secured"): "there is one TLS handshake, begun by us"
+        (state, "secured"): "there is one TLS handshake, before the header or after starttls"
         for state in (
-            "opening", "offering_tls", "secured", "offering_sasl", "asking", "challenged",
-            "authenticated", "offering_bind", "bound",
+            "offering_tls", "secured", "offering_sasl", "asking", "challenged", "authenticated",
+            "offering_bind", "bound",
         )
     },
     **{

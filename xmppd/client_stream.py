@@ -14,7 +14,7 @@ from twisted.words.protocols.jabber.error import StanzaError
 from twisted.words.protocols.jabber.xmlstream import toResponse
 from twisted.words.xish.domish import Element
 
-from bridgewire.jid import JID, InvalidFormat, parse_jid
+from bridgewire.jid import JID, InvalidFormat, parse_host, parse_jid
 from bridgewire.login import LoginReply, sasl_failure
 from bridgewire.namespaces import BIND, CLIENT, SASL, TLS
 from bridgewire.parser import AFTER_LOGIN, BEFORE_LOGIN, StreamFault
@@ -89,6 +89,7 @@ class ClientStream:
         self._timer = self._all.clock.callLater(self._all.login_timeout, self._login_timed_out)
 
     def secured(self) -> None:
+        self._facts.add(Fact.SECURED)
         self.machine.secured()
 
     def header(self, root: Element) -> None:
@@ -97,7 +98,7 @@ class ClientStream:
             self.machine.refused("invalid-namespace", "the default namespace is jabber:client")
         elif not to:
             self.machine.refused("improper-addressing", "say which domain in 'to'")
-        elif str(to).lower() != self._all.domain:
+        elif parse_host(to) != self._all.domain:
             self.machine.refused("host-unknown", f"{to!r:.200} is not served here")
         elif not str(root.getAttribute("version", "")).startswith("1."):
             self.machine.refused("unsupported-version", "version 1.0 is spoken here")
@@ -145,7 +146,6 @@ class ClientStream:
     def begin_tls(self) -> None:
         self.stream.send(Element((TLS, "proceed")))
         self.stream.restart(BEFORE_LOGIN)
-        self._facts.add(Fact.SECURED)
         self.stream.transport.startTLS(self._all.tls_context())
 
     def relay(self, element: Element) -> None:

@@ -152,6 +152,8 @@ def _check_listeners(config: Config, component: Section, client: Section) -> Non
         client.fault(
             "listen", "there is nothing to listen on, and no client could connect. Add one."
         )
+    if config.client.websocket_listen:
+        client.fault("websocket_listen", "this version has no WebSocket yet. Leave it empty.")
     taken = set()
     for section, key, listen in [(component, "listen", config.component.listen), *places]:
         for endpoint in listen:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from daemonkit import calling
 from daemonkit.ctl import Frame, show
-from daemonkit.terminal import CtlFailure, paint, pairs, read_secret, table
+from daemonkit.terminal import CtlFailure, paint, pairs, printable, read_secret, table
 from xmppd.config import DEFAULT_PATH, Config, load
-from xmppd.registry import Registry, RegistryFault
+from xmppd.registry import Registry, RegistryFault, normal_name
 
 EXAMPLES = """\
 examples:
@@ -28,7 +28,7 @@ The callbridge commands work whether or not xmppd runs, and one that runs
 obeys at once. status asks the xmppd that runs.
 """
 
-_ADD_SECRET = """\
+_ON_SECRETS = """\
 The secret is typed without being shown, or is the first line of standard
 input. For a Call Bridge that is known already this changes its secret; its
 link stays up, and the new secret counts from its next registration on.
@@ -42,12 +42,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     frame = Frame("xmppctl", "Operates xmppd.", DEFAULT_PATH, "callbridge-xmpp", EXAMPLES)
     group = frame.group("callbridge", "says which Call Bridges may connect, and with which secret")
 
-    def command(name: str, run: Callable[[Namespace], None], about: str, details: str = "") -> Any:
-        return frame.command(name, _expecting(run), about, within=group, details=details)
+    def command(
+        name: str, run: Callable[[Namespace], None], about: str, details: str = ""
+    ) -> ArgumentParser:
+        return frame.command(name, run, about, within=group, details=details)
 
     adding = command("add", add, "lets a Call Bridge connect, with a secret that is made for it")
     secret = command(
-        "add-secret", add_secret, "lets a Call Bridge connect, with a known secret", _ADD_SECRET
+        "add-secret", add_secret, "lets a Call Bridge connect, with a known secret", _ON_SECRETS
     )
     listing = command("list", list_callbridges, "names the Call Bridges, and their state")
     listing.add_argument("--show-secrets", action="store_true", help="print the secrets as well")
@@ -56,47 +58,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.add_argument(
             "name", metavar="NAME", help="the Call Bridge's name, without the domain: cb1"
         )
-    frame.command("status", _expecting(status), "shows server, links, sessions and logins")
-    return frame.run(argv)
-
-
-def _expecting(run: Callable[[Namespace], None]) -> Callable[[Namespace], None]:
-    def command(options: Namespace) -> None:
-        try:
-            run(options)
-        except RegistryFault as fault:
-            raise CtlFailure(str(fault)) from None
-
-    return command
+    frame.command("status", status, "shows server, links, sessions and logins")
+    return frame.run(argv, expected=(RegistryFault,))
 
 
 def add(options: Namespace) -> None:
     """Make a secret and print it, this once."""
     config = _config(options)
-    secret = Registry(config.xmppd.state_directory).add(options.name)
-    answer = {
-        "callbridge": options.name.lower(),
-        "domain": config.xmppd.domain,
-        "secret": secret,
-    }
+    name = normal_name(options.name)
+    secret = Registry(config.xmppd.state_directory).add(name)
+    answer = {"callbridge": name, "domain": config.xmppd.domain, "secret": secret}
     show(options, answer, lambda: pairs((key.capitalize(), answer[key]) for key in answer))
 
 
 def add_secret(options: Namespace) -> None:
     """Take a secret that was made elsewhere."""
     config = _config(options)
-    secret = read_secret(f"Secret of {options.name}", confirm=True).strip()
-    new = Registry(config.xmppd.state_directory).add_secret(options.name, secret)
-    name = options.name.lower()
-    show(
-        options,
-        {"callbridge": name, "domain": config.xmppd.domain, "added": new},
-        lambda: [
-            f"{name}.{config.xmppd.domain} may connect."
-            if new
-            else f"{name} was known: its secret is changed, from its next registration on."
-        ],
+    name = normal_name(options.name)
+    secret = read_secret(f"Secret of {name}", confirm=True).strip()
+    new = Registry(config.xmppd.state_directory).add_secret(name, secret)
+    text = (
+        f"{name}.{config.xmppd.domain} may connect."
+        if new
+        else f"{name} was known. Its secret is changed, and counts from its next registration on."
     )
+    answer = {"callbridge": name, "domain": config.xmppd.domain, "new": new}
+    show(options, answer, lambda: [text])
 
 
 def list_callbridges(options: Namespace) -> None:
@@ -104,13 +91,13 @@ def list_callbridges(options: Namespace) -> None:
     config = _config(options)
     registry = Registry(config.xmppd.state_directory)
     states: dict[str, str] = {}
-    unknown = None
+    unknown, shown = None, ""
     try:
         links = calling.call(config.xmppd.control_socket, "status")["callbridges"]
         states = {link["name"]: link["state"] for link in links}
         unknown = "down"
     except calling.NotRunning as failure:
-        absent = "daemon not running" if failure.down else "daemon not reached"
+        shown = "daemon not running" if failure.down else "daemon not reached"
         if not failure.down:
             print(f"xmppctl: {failure}", file=sys.stderr)
     found: list[dict[str, str | None]] = [
@@ -125,7 +112,7 @@ def list_callbridges(options: Namespace) -> None:
     def lines() -> list[str]:
         if not found:
             return ["There are no Call Bridges. Add one with: xmppctl callbridge add NAME"]
-        return table(heading, ([cell or absent for cell in one.values()] for one in found))
+        return table(heading, ([cell or shown for cell in one.values()] for one in found))
 
     show(options, found, lines)
 
@@ -134,7 +121,7 @@ def delete(options: Namespace) -> None:
     """Take the name out, and let a running daemon close its link."""
     config = _config(options)
     registry = Registry(config.xmppd.state_directory)
-    name = options.name.lower()
+    name = normal_name(options.name)
     if not registry.delete(name):
         known = ", ".join(registry.names()) or "none"
         raise CtlFailure(f"there is no Call Bridge {name}. Those that may connect: {known}.")
@@ -174,7 +161,8 @@ def describe(answer: dict[str, Any]) -> Iterator[str]:
     )
     for link in answer["callbridges"]:
         yield ""
-        yield f"{paint(link['name'], 'bold')}  {paint(link['state'], _STATES[link['state']])}"
+        name, state = printable(link["name"]), printable(link["state"])
+        yield f"{paint(name, 'bold')}  {paint(state, _STATES.get(state, 'bold'))}"
         rows = [
             ("Peer", link["peer"]),
             ("Since", _local_time(link["since"])),

@@ -41,8 +41,20 @@ class RegistryFault(Exception):
     """The registry cannot do what was asked; the text says why, and what to do."""
 
 
+def normal_name(name: str) -> str:
+    """Answer a Call Bridge's name as it is kept: one DNS label, in lower case and U-labels.
+
+    Raises:
+        RegistryFault: it cannot be one.
+    """
+    try:
+        return parse_label(name)
+    except ValueError as error:
+        raise RegistryFault(str(error)) from None
+
+
 class Registry:
-    """Names and secrets. A name is one DNS label, in lower case and U-labels.
+    """Names, as `normal_name` spells them, and their secrets.
 
     Nothing is made before the first name is added. All methods raise RegistryFault if the file
     cannot be used.
@@ -59,7 +71,7 @@ class Registry:
         Raises:
             RegistryFault: the name is there already, or cannot be one.
         """
-        name = self._checked(name)
+        name = normal_name(name)
         secret = secrets.token_urlsafe(_SECRET_BYTES)
         with self._writing() as connection:
             added = connection.execute(
@@ -79,7 +91,7 @@ class Registry:
         Raises:
             RegistryFault: the name or the secret cannot be one.
         """
-        name = self._checked(name)
+        name = normal_name(name)
         try:
             check_secret(secret)
         except ValueError as error:
@@ -95,14 +107,18 @@ class Registry:
 
     def delete(self, name: str) -> bool:
         """Remove a name; False if it was not there."""
+        name = normal_name(name)
         if not self.path.exists():
             return False
         with self._writing() as connection:
-            gone = connection.execute("DELETE FROM callbridge WHERE name = ?", (name.lower(),))
+            gone = connection.execute("DELETE FROM callbridge WHERE name = ?", (name,))
+        with self._faults():
+            # The journal still has the secret, and would keep it as long as the daemon runs.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return gone.rowcount > 0
 
     def secret(self, name: str) -> str | None:
-        """Answer the secret of ``name``, in lower case; None where there is no such Call Bridge."""
+        """Answer the secret of ``name``, spelt normally, or None where there is none."""
         with self._faults():
             connection = self._current()
             return None if connection is None else self._find(connection, name)
@@ -128,13 +144,6 @@ class Registry:
         query = "SELECT secret FROM callbridge WHERE name = ?"
         row = connection.execute(query, (name,)).fetchone()
         return None if row is None else str(row[0])
-
-    @staticmethod
-    def _checked(name: str) -> str:
-        try:
-            return parse_label(name)
-        except ValueError as error:
-            raise RegistryFault(str(error)) from None
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

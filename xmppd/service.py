@@ -117,6 +117,8 @@ class Goodbye(Service):
     def startService(self) -> None:
         super().startService()
         config = self._server.config
+        for warning in (*config.warnings, *self._server.identity.warnings):
+            self.log.warn("{warning}", warning=warning)
         self.log.info(
             "ready: XMPP domain {domain}, components on {components}, clients on {clients}",
             domain=config.xmppd.domain,
@@ -162,6 +164,9 @@ def make_service(reactor: Any, config: Config) -> MultiService:
         _listen(description, accept, reactor, server.link_tls).setServiceParent(daemon)
     for description in config.client.listen:
         _listen(description, server.clients.accept, reactor).setServiceParent(daemon)
+    for description in config.client.direct_tls_listen:
+        accept_client = server.clients.accept
+        _listen(description, accept_client, reactor, server.client_tls).setServiceParent(daemon)
     ControlService(reactor, config.xmppd.control_socket, commands(server)).setServiceParent(daemon)
     Goodbye(server, reactor).setServiceParent(daemon)
     return daemon

@@ -16,10 +16,6 @@ from bridgewire.steps import Reason, Step, StepFailure
 from callbridged.connect import connect, interleave
 
 
-class Dialled(Protocol):
-    """A protocol that does nothing."""
-
-
 class ConnectTests(SynchronousTestCase):
     """Happy Eyeballs."""
 
@@ -29,8 +25,8 @@ class ConnectTests(SynchronousTestCase):
         self.results: list[Any] = []
 
     def dial(self, *addresses: str) -> Deferred[Any]:
-        def build() -> Dialled:
-            self.built.append(Dialled())
+        def build() -> Protocol:
+            self.built.append(Protocol())
             return self.built[-1]
 
         factory = Factory.forProtocol(build)
@@ -64,7 +60,9 @@ class ConnectTests(SynchronousTestCase):
 
     def test_order(self) -> None:
         """IPv6 and IPv4 take turns, IPv6 first."""
-        self.assertEqual(interleave(["4a", "4b", "4c", "6:a", "6:b"]), ["6:a", "4a", "6:b", "4b", "4c"])
+        self.assertEqual(
+            interleave(["4a", "4b", "4c", "6:a", "6:b"]), ["6:a", "4a", "6:b", "4b", "4c"]
+        )
 
     def test_first_answers(self) -> None:
         """The first address is connected to, and no other is tried."""
@@ -91,7 +89,7 @@ class ConnectTests(SynchronousTestCase):
         self.reactor.advance(0.25)
         first, second = (client[2] for client in self.reactor.tcpClients)
         address = IPv4Address("TCP", "192.0.2.1", 5223)
-        protocol = first.buildProtocol(address)
+        protocol: Any = first.buildProtocol(address)
         self.assertIsNone(second.buildProtocol(address))
         protocol.makeConnection(StringTransport())
         self.assertEqual(len(self.built), 1)

@@ -174,7 +174,9 @@ class WantedTests(SynchronousTestCase):
 
     def test_next_when_one_is_down(self) -> None:
         """A target that is down brings in the next one, and stays wanted."""
-        self.assertEqual(wanted([Candidate(A, hopeful=False), Candidate(B), Candidate(C)], 1), [A, B])
+        self.assertEqual(
+            wanted([Candidate(A, hopeful=False), Candidate(B), Candidate(C)], 1), [A, B]
+        )
 
     def test_back_to_the_preferred(self) -> None:
         """When the target of the better priority is back, the other is wanted no more."""
@@ -208,7 +210,7 @@ class WantedTests(SynchronousTestCase):
 
     @given(candidates(), st.integers(1, 5))
     def test_enough_up(self, known: list[Candidate], limit: int) -> None:
-        """What is registered is let go only where enough others of the same rank or better are up."""
+        """What is registered is let go only where enough others of its rank or better are up."""
         chosen = set(wanted(known, limit))
         for one in known:
             if one.registered and one.target not in chosen:

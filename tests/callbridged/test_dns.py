@@ -32,7 +32,7 @@ class Pool:
     ) -> None:
         try:
             result = what()
-        except Exception:
+        except Exception:  # noqa: BLE001 - told as it is
             tell(False, Failure())
         else:
             tell(True, result)
@@ -97,7 +97,7 @@ class SrvTests(SynchronousTestCase):
     def fails(self, *mentions: str) -> StepFailure:
         with self.assertRaises(StepFailure) as caught:
             result_of(self.resolver.srv(SERVICE))
-        failure = caught.exception
+        failure: StepFailure = caught.exception
         self.assertEqual(failure.step, Step.SRV)
         for mention in mentions:
             self.assertIn(mention, failure.text)
@@ -135,9 +135,7 @@ class SrvTests(SynchronousTestCase):
     def test_timeout(self) -> None:
         """No answer in time: dns-failure that names the servers asked."""
         self.network.answers[SERVICE, "SRV"] = dns.resolver.LifetimeTimeout(timeout=5, errors=[])
-        self.assertEqual(
-            self.fails("192.0.2.53:5353", "within 5 s").reason, Reason.DNS_FAILURE
-        )
+        self.assertEqual(self.fails("192.0.2.53:5353", "within 5 s").reason, Reason.DNS_FAILURE)
 
     def test_server_failure(self) -> None:
         """SERVFAIL: dns-failure with what the servers said."""
@@ -176,7 +174,8 @@ class AddressTests(SynchronousTestCase):
         self.assertEqual(
             (caught.exception.step, caught.exception.reason), (Step.ADDRESS, Reason.DNS_FAILURE)
         )
-        return caught.exception
+        failure: StepFailure = caught.exception
+        return failure
 
     def answers(self, v6: Any = None, v4: Any = None) -> None:
         for kind, answer in (("AAAA", v6), ("A", v4)):

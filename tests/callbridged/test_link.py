@@ -44,7 +44,11 @@ class LinkTableTests(SynchronousTestCase):
     def reach(self, *steps: str) -> None:
         """Go the usual way for as far as ``steps`` say, and forget what was done."""
         for step in steps:
-            arguments = {"resolved": [["192.0.2.1"]], "lost": [None], "failed": [BROKEN]}
+            arguments: dict[str, list[Any]] = {
+                "resolved": [["192.0.2.1"]],
+                "lost": [None],
+                "failed": [BROKEN],
+            }
             getattr(self.machine, step)(*arguments.get(step, []))
         self.recorder.take()
 
@@ -53,7 +57,8 @@ class LinkTableTests(SynchronousTestCase):
 
     def test_total(self) -> None:
         """Every pair of state and input has a transition, or a reason why it cannot occur."""
-        covered, states = pairs(link.make_table())
+        table: Any = link.make_table()
+        covered, states = pairs(table)
         every = {(state, given) for state in states for given in inputs(LinkInputs)}
         holes = set(link.HOLES)
         self.assertEqual(every - covered - holes, set(), "neither covered nor listed as a hole")

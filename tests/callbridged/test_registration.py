@@ -136,9 +136,7 @@ class RegistrationTests(SynchronousTestCase):
         self.inputs.take()
         self.registration.open()
         self.server.open(None, id="abc")
-        self.server.type(
-            f"<stream:error><not-authorized xmlns='{SERVER_ERRORS}'/></stream:error>"
-        )
+        self.server.type(f"<stream:error><not-authorized xmlns='{SERVER_ERRORS}'/></stream:error>")
         failure = self.failure()
         self.assertEqual(failure.step, Step.REGISTER)
         self.assertEqual(failure.reason, Reason.AUTHENTICATION_FAILURE)

@@ -1,0 +1,122 @@
+"""Who may log in: what a user backend is, and how the one of the configuration is found.
+
+A backend is a Twisted plugin. To add one, write a module with a factory, and put a file into a
+package directory ``twisted/plugins/`` (without ``__init__.py``) that makes an instance of it::
+
+    @implementer(IPlugin, IUserBackendFactory)
+    class MemoryBackendFactory:
+        prefix = "memory"
+        description = "one user, for trying things out"
+        argument = "NAME,PASSWORD"
+
+        def open(self, argument: str, reactor: Any) -> IUserBackend:
+            return MemoryBackend(*argument.split(","))
+
+``backend = memory:alice,secret`` in ``[users]`` then uses it. `callbridged.backends.file` is the
+one to read first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.plugin import IPlugin, getPlugins
+from zope.interface import Attribute, Interface
+
+from callbridged.scram_keys import ScramKeys
+
+
+class BackendFault(Exception):
+    """A backend that cannot be opened as the configuration says; a sentence or two for people."""
+
+
+class BackendUnavailable(Exception):
+    """A backend cannot look now, for a reason outside of this program; the text says which.
+
+    Clients are told `temporary-auth-failure`. Anything else that a backend raises is told the same,
+    and counts as a bug: its traceback is logged.
+    """
+
+
+# Interfaces of zope.interface declare methods as they are called: without self.
+
+
+class IUserBackend(Interface):
+    """Users and what is known of their passwords.
+
+    Names come in normal form (`bridgewire.username`). Methods may be called again before they have
+    answered, and are cancelled where the client went away. A backend that also provides
+    `twisted.application.service.IService` is started and stopped with the daemon.
+    """
+
+    mechanisms: frozenset[str] = Attribute(
+        "SASL mechanisms that it has an answer for: PLAIN if it can check a password, "
+        "SCRAM-SHA-256 (and so on) if it has keys for it."
+    )
+    iterations: int = Attribute(
+        "PBKDF2 iterations of most users, so that users who do not exist look like them."
+    )
+    decoy_key: bytes | None = Attribute(
+        "A secret that all Call Bridges with these users share, and that outlives a restart. It "
+        "makes the salts of users who do not exist. None: each daemon makes its own when it starts."
+    )
+
+    async def scram_keys(username: str, mechanism: str) -> ScramKeys | None:  # noqa: N805 - no self
+        """Answer the keys of a user for a SCRAM mechanism, None where there are none.
+
+        Raises BackendUnavailable.
+        """
+
+    async def check_password(username: str, password: str) -> bool:  # noqa: N805 - no self
+        """True where there is such a user, and this is the password.
+
+        Takes as long for a user who does not exist, and never blocks the reactor. Raises
+        BackendUnavailable.
+        """
+
+
+class IUserBackendFactory(IPlugin):
+    """Opens backends of one kind."""
+
+    prefix: str = Attribute("What stands before the colon in ``backend =``; an identifier.")
+    description: str = Attribute("What it is, in a few words, for messages and help.")
+    argument: str = Attribute("What has to stand after the colon, like PATH; for messages.")
+
+    def open(argument: str, reactor: Any) -> IUserBackend:  # noqa: N805 - no self
+        """Answer the backend for what stands after the colon.
+
+        ``reactor`` provides IReactorTime and IReactorThreads. Raises BackendFault where
+        ``argument`` is wrong; what may be mended while the daemon runs, such as a directory that
+        does not answer, is not a reason.
+        """
+
+
+def find_factory(
+    backend: str, factories: Iterable[IUserBackendFactory] | None = None
+) -> tuple[IUserBackendFactory, str]:
+    """Answer the factory for ``prefix:argument``, and the argument.
+
+    ``factories`` None: all plugins. Raises BackendFault, naming the prefixes that there are.
+    """
+    if factories is None:
+        factories = getPlugins(IUserBackendFactory)
+    known = {factory.prefix: factory for factory in factories}
+    prefix, _, argument = backend.partition(":")
+    if prefix not in known:
+        there_are = ", ".join(
+            f"{name}:{known[name].argument} ({known[name].description})" for name in sorted(known)
+        )
+        raise BackendFault(
+            f"There is no user backend {prefix[:40]!r}. Set backend in [users] to one of: "
+            f"{there_are or 'none is installed'}."
+        )
+    return known[prefix], argument
+
+
+def open_backend(
+    backend: str, reactor: Any, factories: Iterable[IUserBackendFactory] | None = None
+) -> IUserBackend:
+    """Open ``prefix:argument``, as ``backend`` in ``[users]``. Raises BackendFault."""
+    factory, argument = find_factory(backend, factories)
+    return factory.open(argument, reactor)

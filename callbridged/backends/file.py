@@ -1,0 +1,152 @@
+"""The file backend: users in a file of SCRAM keys, read again when it has changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.plugin import IPlugin
+from zope.interface import implementer
+
+from callbridged.backends import BackendFault, BackendUnavailable, IUserBackend, IUserBackendFactory
+from callbridged.backends.users_file import MAX_FILE, Users, parse
+from callbridged.scram_keys import SCHEMES, Decoys, ScramKeys
+
+#: Broken lines that are logged one by one; of the others, the log gets the number.
+MAX_FAULTS = 20
+
+_Signature = tuple[int, int, int, int]
+#: Runs a function with its arguments in a thread.
+InThread = Callable[..., Deferred[Any]]
+
+
+@implementer(IUserBackend)
+class FileBackend:
+    """Users out of one file.
+
+    The file is looked at for every login, which costs a stat, and read when it is another one than
+    before: a changed password counts at once. Reading and PBKDF2 go on in threads.
+    """
+
+    log = Logger()
+    mechanisms = frozenset({"SCRAM-SHA-256", "PLAIN"})
+
+    def __init__(self, path: Path, in_thread: InThread) -> None:
+        self.path = path
+        self._in_thread = in_thread
+        self._reading = DeferredLock()
+        self._signature: _Signature | None = None
+        self._users = Users()
+        self._broken: frozenset[str] = frozenset()
+        self.iterations = self._users.iterations()
+        self._own_decoys = Decoys(os.urandom(32))
+
+    @property
+    def decoy_key(self) -> bytes | None:
+        """The one in the file; files that were not made by callbridgectl may have none."""
+        return self._users.decoy_key
+
+    async def scram_keys(self, username: str, mechanism: str) -> ScramKeys | None:
+        """Answer the keys of a user. Raises BackendUnavailable where the file cannot be read."""
+        await self._refresh()
+        return self._find(username).get(mechanism)
+
+    async def check_password(self, username: str, password: str) -> bool:
+        """Check against the keys. Raises BackendUnavailable where the file cannot be read."""
+        await self._refresh()
+        keys = self._find(username)
+        scheme = next((one for one in SCHEMES if one in keys), None)
+        if scheme is None:
+            decoy = self._own_decoys.keys(username, SCHEMES[0], self.iterations)
+            await self._in_thread(decoy.check, SCHEMES[0], password)
+            return False
+        right: bool = await self._in_thread(keys[scheme].check, scheme, password)
+        return right
+
+    def _find(self, username: str) -> dict[str, ScramKeys]:
+        if username in self._broken:
+            raise BackendUnavailable(f"the line of {username!r:.80} in {self.path} is broken")
+        return dict(self._users.keys.get(username, {}))
+
+    async def _refresh(self) -> None:
+        if self._look() == self._signature:
+            return
+        # One at a time; those who waited find it done.
+        await self._reading.acquire()
+        try:
+            signature = self._look()
+            if signature != self._signature:
+                users = await self._in_thread(self._read)
+                self._take(users)
+                self._signature = signature
+        finally:
+            self._reading.release()
+
+    def _look(self) -> _Signature:
+        try:
+            found = self.path.stat()
+        except OSError as error:
+            raise self._unreadable(error) from None
+        return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+    def _read(self) -> Users:
+        """In a thread."""
+        try:
+            with self.path.open("rb") as file:
+                content = file.read(MAX_FILE + 1)
+        except OSError as error:
+            raise self._unreadable(error) from None
+        if len(content) > MAX_FILE:
+            raise BackendUnavailable(f"{self.path} has more than {MAX_FILE} octets")
+        return parse(content)
+
+    def _take(self, users: Users) -> None:
+        self._users = users
+        self._broken = users.broken
+        self.iterations = users.iterations()
+        self.log.info("{path}: {count} users", path=self.path, count=len(users.keys))
+        for fault in users.faults[:MAX_FAULTS]:
+            self.log.warn("{path}, {fault} The other lines count.", path=self.path, fault=fault)
+        if len(users.faults) > MAX_FAULTS:
+            more = len(users.faults) - MAX_FAULTS
+            self.log.warn("{path}: {more} more lines are broken", path=self.path, more=more)
+
+    def _unreadable(self, error: OSError) -> BackendUnavailable:
+        return BackendUnavailable(f"{self.path} cannot be read: {error.strerror or error}")
+
+
+def users_path(argument: str) -> Path:
+    """Answer the path in ``file:PATH``. Raises BackendFault."""
+    path = Path(argument)
+    if not path.is_absolute():
+        raise BackendFault(
+            f"The user backend file: wants a whole path, like file:/etc/callbridged/users, and got "
+            f"{argument[:80]!r}. Correct backend in [users]."
+        )
+    return path
+
+
+@implementer(IPlugin, IUserBackendFactory)
+class FileBackendFactory:
+    """Opens ``file:PATH``."""
+
+    prefix = "file"
+    description = "SCRAM keys in a file, made by callbridgectl user"
+    argument = "PATH"
+
+    def open(self, argument: str, reactor: Any) -> FileBackend:
+        """Answer the backend; the file need not be there yet. Raises BackendFault."""
+        path = users_path(argument)
+        if not os.access(path, os.R_OK):
+            FileBackend.log.warn(
+                "{path} is not there, or may not be read: no user can log in. Make it with "
+                "callbridgectl user add; it is looked for at every login.",
+                path=path,
+            )
+        return FileBackend(path, partial(deferToThreadPool, reactor, reactor.getThreadPool()))

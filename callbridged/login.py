@@ -1,0 +1,256 @@
+"""Step 12: answers the SASL exchanges that XMPP servers relay.
+
+An exchange is a session of one link. It has a slot until it ended, its deadline is over, or its
+link is gone; no more sessions than `capacity` are open at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.words.xish.domish import Element
+
+from bridgewire.jid import parse_jid
+from bridgewire.login import (
+    LoginReply,
+    LoginRequest,
+    WireFault,
+    sasl_data,
+    sasl_failure,
+    sasl_message,
+)
+from callbridged.backends import BackendUnavailable, IUserBackend
+from callbridged.mechanisms import MECHANISMS
+from callbridged.mechanisms.exchange import Answer, Challenge, Exchange, SaslFailure, Terms
+from daemonkit.quiet import Quiet
+from daemonkit.units import format_duration
+
+#: Seconds for an exchange: what a server may ask for at most, and what it gets unasked.
+MAX_SECONDS = 120.0
+#: Characters of a user name in the log.
+SHOWN = 64
+
+#: How a session can end with nobody's message the reason, and what a message then gets that was
+#: still being worked on.
+_CUT_OFF = {
+    "aborted": "aborted",
+    "link-lost": "aborted",
+    "timeout": "temporary-auth-failure",
+}
+
+
+class NoRoom(Exception):
+    """As many logins as we take are under way, or we drain: stanza error `resource-constraint`."""
+
+
+class OutOfOrder(WireFault):
+    """A message that does not fit the session; stanza error `unexpected-request`."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, "unexpected-request")
+
+
+@dataclass(eq=False)
+class _Session:
+    link: Hashable
+    id: str
+    mechanism: str
+    exchange: Exchange | None
+    peer: str | None
+    began: float
+    timer: IDelayedCall | None = None
+    #: The answer that is being worked on.
+    working: Deferred[LoginReply] | None = None
+    #: Why it ended.
+    outcome: str | None = None
+
+
+@dataclass
+class _Link:
+    sessions: dict[str, _Session] = field(default_factory=dict)
+    waiting: list[Deferred[None]] = field(default_factory=list)
+
+
+class LoginService:
+    """Answers relayed logins out of a backend.
+
+    A link is anything hashable that the caller tells the links apart by.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        backend: IUserBackend,
+        domain: str,
+        capacity: int = 200,
+        decoy_key: bytes | None = None,
+    ) -> None:
+        """``capacity``: logins at once, over all links.
+
+        ``decoy_key``: for backends that have none of their own; None: one for this process.
+        """
+        self.mechanisms = tuple(name for name in MECHANISMS if name in backend.mechanisms)
+        #: True: no new logins. Those under way go on.
+        self.draining = False
+        self._clock = clock
+        self._backend = backend
+        self._domain = parse_jid(domain).host
+        self._capacity = capacity
+        self._links: dict[Hashable, _Link] = {}
+        self._open = 0
+        self._decoy_key = decoy_key or os.urandom(32)
+        self._quiet = Quiet(clock)
+
+    @property
+    def capacity(self) -> int:
+        """What to offer to servers: logins at once, 0 while draining."""
+        return 0 if self.draining else self._capacity
+
+    def outstanding(self, link: Hashable | None = None) -> int:
+        """Answer how many logins are under way, over all links or one."""
+        if link is None:
+            return self._open
+        return len(self._links[link].sessions) if link in self._links else 0
+
+    def idle(self, link: Hashable) -> Deferred[None]:
+        """Answer when no login is under way over ``link``, also where one only ran out of time."""
+        if not self.outstanding(link):
+            return succeed(None)
+        waiting = self._links[link].waiting
+        idle: Deferred[None] = Deferred()
+        waiting.append(idle)
+        return idle
+
+    async def answer(self, request: LoginRequest, link: Hashable) -> LoginReply:
+        """Answer a client's message that came over ``link``.
+
+        Whatever the client does wrong, and the backend, is a reply with ``failure``.
+
+        Raises:
+            NoRoom: no new login can be taken.
+            OutOfOrder: the server did something wrong; a session that is open stays as it is.
+        """
+        session = self._session(link, request.session)
+        kind = request.element.name
+        if kind == "abort":
+            if session is not None:
+                self._end(session, "aborted")
+            return LoginReply(request.session, sasl_failure("aborted"))
+        if kind == "auth":
+            if session is not None:
+                raise OutOfOrder("auth, in a session that is open")
+            session = self._begin(request, link)
+        elif session is None:
+            raise OutOfOrder(f"{kind}, in no session that is open")
+        elif session.working is not None:
+            raise OutOfOrder(f"{kind}, before the answer to the message before")
+        return await self._reply(session, request.element)
+
+    def link_lost(self, link: Hashable) -> None:
+        """Nobody waits any more for what came over ``link``."""
+        if link in self._links:
+            for session in list(self._links[link].sessions.values()):
+                self._end(session, "link-lost")
+
+    def _session(self, link: Hashable, session: str) -> _Session | None:
+        return self._links[link].sessions.get(session) if link in self._links else None
+
+    def _begin(self, request: LoginRequest, link: Hashable) -> _Session:
+        if self._open >= self.capacity:
+            refusal = NoRoom(f"{self._open} logins are under way, and we take {self.capacity}")
+            if self._quiet.admit("no room") is not None:
+                self.log.warn("a login was refused: {refusal}", refusal=refusal)
+            raise refusal
+        name = str(request.element.getAttribute("mechanism", ""))
+        exchange = None
+        if name in self.mechanisms:
+            terms = Terms(self._backend, self._domain, self._decoy_key, request.channel_bindings)
+            exchange = MECHANISMS[name].begin(terms)
+        now = self._clock.seconds()
+        session = _Session(
+            link, request.session, name if exchange else "unknown", exchange, request.peer, now
+        )
+        seconds = MAX_SECONDS if request.deadline is None else min(request.deadline, MAX_SECONDS)
+        session.timer = self._clock.callLater(seconds, self._end, session, "timeout")
+        self._links.setdefault(link, _Link()).sessions[session.id] = session
+        self._open += 1
+        return session
+
+    async def _reply(self, session: _Session, element: Element) -> LoginReply:
+        session.working = work = Deferred.fromCoroutine(self._step(session, element))
+        try:
+            reply = await work
+        except CancelledError:
+            if session.outcome is None:  # not by us, but by whoever asked
+                self._end(session, "aborted")
+                raise
+        finally:
+            session.working = None
+        if session.outcome in _CUT_OFF:  # whatever the backend made of that
+            return LoginReply(session.id, sasl_failure(_CUT_OFF[session.outcome]))
+        return reply
+
+    async def _step(self, session: _Session, element: Element) -> LoginReply:
+        """Answer what to say to a message; ends the session unless it goes on."""
+        try:
+            answer = await self._take(session, element)
+        except CancelledError:
+            raise
+        except SaslFailure as failure:
+            condition = failure.condition
+        except BackendUnavailable as why:
+            condition = "temporary-auth-failure"
+            self.log.error("the user backend cannot look: {why}", why=why)
+        except Exception:  # noqa: BLE001 - logged whole, and the others live on
+            condition = "temporary-auth-failure"
+            self.log.failure("Error in answering a login")
+        else:
+            if isinstance(answer, Challenge):
+                return LoginReply(session.id, sasl_message("challenge", answer.data))
+            self._end(session, "success")
+            return LoginReply(session.id, sasl_message("success", answer.data), answer.username)
+        self._end(session, condition)
+        return LoginReply(session.id, sasl_failure(condition))
+
+    async def _take(self, session: _Session, element: Element) -> Answer:
+        if session.exchange is None:
+            raise SaslFailure("invalid-mechanism")
+        try:
+            data = sasl_data(element)
+        except WireFault as fault:
+            raise SaslFailure(fault.condition, str(fault)) from None
+        if data is None and element.name == "auth":
+            return Challenge(None)  # RFC 6120 section 6.4.2: the client begins after this
+        return await session.exchange.take(data or b"")
+
+    def _end(self, session: _Session, outcome: str) -> None:
+        if session.outcome is not None:
+            return
+        session.outcome = outcome
+        if session.timer is not None and session.timer.active():
+            session.timer.cancel()
+        self._open -= 1
+        link = self._links[session.link]
+        del link.sessions[session.id]
+        if not link.sessions:
+            del self._links[session.link]
+        self.log.info(
+            "login: {user!r} from {peer} by {mechanism}: {outcome} ({took})",
+            user=session.exchange.username[:SHOWN] if session.exchange else "",
+            peer=session.peer or "unknown",
+            mechanism=session.mechanism,
+            outcome=outcome,
+            took=format_duration(self._clock.seconds() - session.began),
+        )
+        if not link.sessions:
+            for idle in link.waiting:  # after the answer that this is about was sent
+                self._clock.callLater(0, idle.callback, None)
+        if session.working is not None and outcome in _CUT_OFF:
+            session.working.cancel()

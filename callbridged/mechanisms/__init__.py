@@ -1,0 +1,10 @@
+"""The SASL mechanisms that are answered, one a module; a new one gets its place in `MECHANISMS`."""
+
+from __future__ import annotations
+
+from callbridged.mechanisms.exchange import Mechanism
+from callbridged.mechanisms.plain import PLAIN
+from callbridged.mechanisms.scram import SCRAM_SHA_256
+
+#: By name, in the order in which they are offered: the best first.
+MECHANISMS: dict[str, Mechanism] = {one.name: one for one in (SCRAM_SHA_256, PLAIN)}

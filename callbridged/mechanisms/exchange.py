@@ -1,0 +1,100 @@
+"""What a SASL mechanism is to the login service: one exchange, message by message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bridgewire.jid import InvalidFormat, parse_jid
+from bridgewire.username import parse_username
+from callbridged.backends import IUserBackend
+
+
+class SaslFailure(Exception):
+    """The login ends here. ``condition`` is from RFC 6120 section 6.5; the text is for the log."""
+
+    def __init__(self, condition: str, text: str = "") -> None:
+        super().__init__(text or condition)
+        self.condition = condition
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """The exchange goes on; ``data`` None: an empty challenge."""
+
+    data: bytes | None
+
+
+@dataclass(frozen=True)
+class Success:
+    """``username`` is let in; ``data`` None: nothing more to say."""
+
+    username: str
+    data: bytes | None = None
+
+
+Answer = Challenge | Success
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What an exchange is held on. ``channel_bindings``: data of the client's TLS, by type.
+
+    ``decoy_key`` is for a backend that has none of its own.
+    """
+
+    backend: IUserBackend
+    domain: str
+    decoy_key: bytes
+    channel_bindings: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class Exchange(Protocol):
+    """One exchange, the server's side."""
+
+    #: Who claims to log in, once that is known; for the log.
+    username: str
+
+    async def take(self, data: bytes) -> Answer:
+        """Take the client's next message. Raises SaslFailure, and whatever the backend raises."""
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """How a mechanism is begun; ``name`` as it is offered."""
+
+    name: str
+    begin: Callable[[Terms], Exchange]
+
+
+def text_of(data: bytes) -> str:
+    """Answer a message as text. Raises SaslFailure where it is none."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise SaslFailure("malformed-request", "the message is not UTF-8") from None
+
+
+def local_name(name: str) -> str:
+    """Answer the localpart that the client means; what can be none is nobody's."""
+    try:
+        return parse_username(name)
+    except ValueError:
+        raise SaslFailure("not-authorized", "the user name cannot be one") from None
+
+
+def check_authzid(authzid: str, username: str, domain: str) -> None:
+    """Whoever asks to act as somebody may ask for themselves only (RFC 6120 section 6.3.8).
+
+    Raises:
+        SaslFailure: ``authzid`` is neither empty nor the user's own bare JID.
+    """
+    if not authzid:
+        return
+    try:
+        asked = parse_jid(authzid)
+    except InvalidFormat:
+        asked = None
+    if asked is None or (asked.user, asked.host, asked.resource) != (username, domain, None):
+        raise SaslFailure("invalid-authzid", "the user asks to act as somebody else")

@@ -1,0 +1,202 @@
+"""``callbridgectl user``: who is in the users file."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from bridgewire.username import parse_username
+from callbridged.backends import BackendFault, find_factory
+from callbridged.backends.file import FileBackendFactory, users_path
+from callbridged.backends.users_file import MAX_FILE, Users, parse, put
+from callbridged.config import load
+from callbridged.scram_keys import ITERATIONS, MAX_ITERATIONS, MIN_ITERATIONS, ScramKeys
+from daemonkit.ctl import Frame, show
+from daemonkit.replace import directory_lock, replace_file
+from daemonkit.terminal import CtlFailure, read_secret, table
+
+#: The mechanisms that a new password gets keys for.
+MECHANISMS = ("SCRAM-SHA-256",)
+
+
+def add_commands(frame: Frame) -> None:
+    """Add ``user`` with its own commands."""
+    user = frame.group("user", "who may log in, with backend = file:", _EPILOG)
+    for name, run, about in (
+        ("add", add, "add a user; the password is asked for"),
+        ("passwd", passwd, "give a user another password"),
+    ):
+        command = frame.command(name, run, about, within=user)
+        command.add_argument("name", metavar="NAME", type=_name, help=_NAME_HELP)
+        command.add_argument(
+            "--iterations",
+            metavar="N",
+            type=_iterations,
+            default=ITERATIONS,
+            help=f"of PBKDF2; more is slower to guess and to log in (default: {ITERATIONS})",
+        )
+    command = frame.command("del", delete, "remove a user", within=user)
+    command.add_argument("name", metavar="NAME", type=_name, help=_NAME_HELP)
+    command = frame.command("list", list_, "who is there, and by which mechanisms", within=user)
+    command.add_argument("name", metavar="NAME", nargs="?", type=_name, help="only this user")
+
+
+_NAME_HELP = "the part of the user's JID before the @"
+_EPILOG = """\
+A password is read from the terminal without echo, or is the first line of
+standard input. Only SCRAM keys are kept. A running callbridged obeys at once.
+
+examples:
+  callbridgectl user add alice
+  callbridgectl user passwd alice < new-password"""
+
+
+def add(options: argparse.Namespace) -> None:
+    """``user add NAME``."""
+    name: str = options.name
+    path = _path(options)
+    users, _ = _read(path)
+    _check_absent(users, name, path)
+    keys = _ask(options)
+
+    def change(content: bytes, users: Users) -> bytes:
+        _check_absent(users, name, path)
+        return put(content, name, keys)
+
+    _change(path, change)
+    show(options, {"user": name}, lambda: [f"{name} may log in."])
+
+
+def passwd(options: argparse.Namespace) -> None:
+    """``user passwd NAME``."""
+    name: str = options.name
+    path = _path(options)
+    users, _ = _read(path)
+    _check_there(users, name, path)
+    keys = _ask(options)
+
+    def change(content: bytes, users: Users) -> bytes:
+        _check_there(users, name, path)
+        return put(content, name, keys)
+
+    _change(path, change)
+    show(options, {"user": name}, lambda: [f"{name} has a new password."])
+
+
+def delete(options: argparse.Namespace) -> None:
+    """``user del NAME``."""
+    name: str = options.name
+    path = _path(options)
+
+    def change(content: bytes, users: Users) -> bytes:
+        _check_there(users, name, path)
+        return put(content, name, None)
+
+    _change(path, change)
+    show(options, {"user": name}, lambda: [f"{name} may not log in any more."])
+
+
+def list_(options: argparse.Namespace) -> int:
+    """``user list [NAME]``; exit status 1 where lines of the file are broken."""
+    path = _path(options)
+    users, _ = _read(path)
+    if options.name is not None:
+        _check_there(users, options.name, path)
+    names = sorted(users.keys) if options.name is None else [options.name]
+    rows = [(name, sorted(users.keys.get(name, {}))) for name in names]
+    show(
+        options,
+        [{"user": name, "mechanisms": mechanisms} for name, mechanisms in rows],
+        lambda: table(
+            ("user", "mechanisms"),
+            [(name, ", ".join(mechanisms) or "(broken)") for name, mechanisms in rows],
+        ),
+    )
+    if users.faults:
+        faults = "\n  ".join(map(str, users.faults))
+        raise CtlFailure(f"lines of {path} are broken, the others count:\n  {faults}")
+    return 0
+
+
+def _path(options: argparse.Namespace) -> Path:
+    backend = load(options.config, check_files=False).users.backend
+    try:
+        factory, argument = find_factory(backend)
+        if not isinstance(factory, FileBackendFactory):
+            raise CtlFailure(
+                f"users come from {backend.partition(':')[0]}:, and this command changes files only. "
+                "Change them where they are kept, or set backend = file:PATH in [users]."
+            )
+        return users_path(argument)
+    except BackendFault as fault:
+        raise CtlFailure(str(fault)) from None
+
+
+def _ask(options: argparse.Namespace) -> dict[str, ScramKeys]:
+    password = read_secret(f"Password for {options.name}", confirm=True)
+    try:
+        return {
+            mechanism: ScramKeys.derive(mechanism, password, options.iterations)
+            for mechanism in MECHANISMS
+        }
+    except ValueError as error:
+        raise CtlFailure(
+            f"this cannot be a password ({error}). Leave out control characters and characters "
+            "younger than Unicode 3.2, such as emoji: clients could not send them either."
+        ) from None
+
+
+def _read(path: Path) -> tuple[Users, bytes]:
+    """What the file says; no file is no users."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE + 1)
+    except FileNotFoundError:
+        content = b""
+    except OSError as error:
+        raise _refused(path, error) from None
+    if len(content) > MAX_FILE:
+        raise CtlFailure(f"{path} has more than {MAX_FILE} octets; it is some other file.")
+    return parse(content), content
+
+
+def _change(path: Path, change: Callable[[bytes, Users], bytes]) -> None:
+    try:
+        with directory_lock(path):
+            users, content = _read(path)
+            replace_file(path, change(content, users))
+    except OSError as error:
+        raise _refused(path, error) from None
+
+
+def _refused(path: Path, error: OSError) -> CtlFailure:
+    if isinstance(error, PermissionError):
+        return CtlFailure(
+            f"this user may not read and change {path}. Run this as root (sudo), or as the "
+            "daemon's user."
+        )
+    return CtlFailure(f"{path} cannot be changed: {error.strerror or error}. Check backend.")
+
+
+def _check_absent(users: Users, name: str, path: Path) -> None:
+    if name in users.keys or name in users.broken:
+        raise CtlFailure(f"{name} is in {path} already. Use callbridgectl user passwd {name}.")
+
+
+def _check_there(users: Users, name: str, path: Path) -> None:
+    if name not in users.keys and name not in users.broken:
+        raise CtlFailure(f"{name} is not in {path}. callbridgectl user list shows who is.")
+
+
+def _name(text: str) -> str:
+    try:
+        return parse_username(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _iterations(text: str) -> int:
+    if text.isascii() and text.isdigit() and MIN_ITERATIONS <= int(text[:9]) <= MAX_ITERATIONS:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"a number from {MIN_ITERATIONS} to {MAX_ITERATIONS}")

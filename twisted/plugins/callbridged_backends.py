@@ -1,0 +1,3 @@
+from callbridged.backends.file import FileBackendFactory
+
+file_backend = FileBackendFactory()
