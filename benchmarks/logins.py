@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 import time
@@ -36,7 +37,7 @@ def percentile(ordered: Sequence[float], percent: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
 
-def make_site(delay: int) -> Site:
+def make_site(delay: int, hashing: bool) -> Site:
     """An installation whose backend answers ``delay`` milliseconds late."""
     site = Site()
     site.server()
@@ -44,7 +45,8 @@ def make_site(delay: int) -> Site:
     site.enrol(bridge)
     site.user("alice", "wonderland")
     text = bridge.ini.read_text()
-    bridge.ini.write_text(text.replace("backend = file:", f"backend = slow:{delay}:"))
+    backend = f"slow:{delay}:{site.users}" if hashing else f"slow:{delay}"
+    bridge.ini.write_text(text.replace(f"backend = file:{site.users}", f"backend = {backend}"))
     bridge.process.environment["PYTHONPATH"] = f"{ROOT}{os.pathsep}{ROOT / 'benchmarks'}"
     return site
 
@@ -69,6 +71,7 @@ def measure(site: Site, options: argparse.Namespace) -> bool:
     daemons = [*site.servers, *site.bridges]
     whole = _WARM_UP + options.seconds + 1.0
     shares = [options.at_once // 2, options.at_once - options.at_once // 2]
+    loaded = resource.getrusage(resource.RUSAGE_CHILDREN)
     children = [start_load(site, share, whole) for share in shares if share]
     time.sleep(_WARM_UP)
     began = time.monotonic()
@@ -82,7 +85,8 @@ def measure(site: Site, options: argparse.Namespace) -> bool:
     faults = [fault for _, _, fault in logins if fault]
     steady = sorted(took for when, took, fault in logins if began <= when < ended and not fault)
     print(f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} CPUs")
-    print(f"{options.at_once} at once, backend {options.delay} ms, PLAIN over STARTTLS")
+    hashing = " and a SCRAM hash" if options.hash else ""
+    print(f"{options.at_once} at once, backend {options.delay} ms{hashing}, PLAIN over STARTTLS")
     if steady:
         print(f"rate      {len(steady) / (ended - began):8.1f} logins/s over {ended - began:.1f} s")
         print(f"p50       {percentile(steady, 50) * 1000:8.1f} ms")
@@ -91,6 +95,9 @@ def measure(site: Site, options: argparse.Namespace) -> bool:
             cost = (end - start) / len(steady) * 1000
             busy = (end - start) / (ended - began) * 100
             print(f"{daemon.plugin:12}{cost:6.2f} ms CPU per login, {busy:.0f} % of one CPU")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    load = (used.ru_utime + used.ru_stime - loaded.ru_utime - loaded.ru_stime) / len(logins) * 1000
+    print(f"{'load':12}{load:6.2f} ms CPU per login")
     print(f"failures  {len(faults):6} of {len(logins)}")
     for fault in sorted(set(faults))[:5]:
         print(f"  {fault[:200]}")
@@ -102,9 +109,12 @@ def main() -> int:
     parser.add_argument("--at-once", type=int, default=40, choices=range(1, 501), metavar="N")
     parser.add_argument("--delay", type=int, default=100, metavar="MS", help="of the backend")
     parser.add_argument("--seconds", type=float, default=10.0, help="of steady state, at most 60")
+    parser.add_argument(
+        "--hash", action="store_true", help="check the password as the file backend does"
+    )
     options = parser.parse_args()
     options.seconds = min(options.seconds, 60.0)
-    site = make_site(options.delay)
+    site = make_site(options.delay, options.hash)
     try:
         site.start()
         return 0 if measure(site, options) else 1

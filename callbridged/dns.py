@@ -117,7 +117,8 @@ class Resolver:
             )
             for record in answer.records
         ]
-        offered = [record for record in records if record.target not in (".", "@", "")]
+        # The last is what Twisted Names' own server makes of the root.
+        offered = [record for record in records if record.target not in (".", "@", "\\.")]
         if not offered:
             raise StepFailure(
                 Step.SRV,

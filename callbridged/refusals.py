@@ -60,7 +60,7 @@ def stream_error(error: Element, step: Step, name: str, domain: str) -> StepFail
     condition, text, application = "undefined-condition", "", ""
     for child in error.elements():
         if child.uri == STREAM_ERRORS and child.name == "text":
-            text = _printable(str(child))
+            text = _printable(str(child)).rstrip(". ")
         elif child.uri == STREAM_ERRORS:
             condition = _printable(child.name)
         elif child.uri == ERRORS:

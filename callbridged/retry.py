@@ -130,7 +130,7 @@ class Journal:
 
     def _say(self, step: Step, text: str) -> None:
         self.log.info(
-            "step {number} {step}, {subject}: {text}",
+            "step {number} ({step}), {subject}: {text}",
             number=step.number,
             step=step,
             subject=self._subject,

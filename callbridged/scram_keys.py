@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass, field
 
 from scramp import ScramException, ScramMechanism
+from scramp.utils import saslprep
 
 #: The mechanisms whose keys can be kept, the best one to check a password against first.
 SCHEMES = ("SCRAM-SHA-256", "SCRAM-SHA-512", "SCRAM-SHA-1")
@@ -47,6 +48,8 @@ class ScramKeys:
         if salt is None:
             salt = secrets.token_bytes(SALT_OCTETS)
         try:
+            if not saslprep(password):
+                raise ValueError("it is empty")
             made = ScramMechanism(mechanism).make_auth_info(password, iterations, salt)
         except ScramException as error:
             raise ValueError(error.args[0]) from None

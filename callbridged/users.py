@@ -125,8 +125,8 @@ def _path(options: argparse.Namespace) -> Path:
         factory, argument = find_factory(backend)
         if not isinstance(factory, FileBackendFactory):
             raise CtlFailure(
-                f"users come from {backend.partition(':')[0]}:, and this command changes files only. "
-                "Change them where they are kept, or set backend = file:PATH in [users]."
+                f"users come from {factory.prefix}:, and this command changes files only. Change "
+                "them where they are kept, or set backend = file:PATH in [users]."
             )
         return users_path(argument)
     except BackendFault as fault:

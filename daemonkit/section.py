@@ -232,9 +232,7 @@ class Section:
         self.known.append(key)
         entry = self._entries.get(key)
         value = cast(T, None if isinstance(default, _Required) else default)
-        line = None
         if entry is not None and (entry.value or may_be_empty):
-            line = entry.line
             try:
                 value = parse(entry.value)
             except ValueError as error:
@@ -246,7 +244,9 @@ class Section:
                 key, f"it is empty. Give it a value, or remove it for the default, {shown(value)}."
             )
         text = "" if value is None and isinstance(default, _Required) else shown(value)
-        self._findings.settings.append(Setting(self._name, key, text, line))
+        self._findings.settings.append(
+            Setting(self._name, key, text, entry.line if entry else None)
+        )
         return value
 
     def _bounded(

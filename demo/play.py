@@ -8,21 +8,20 @@ import re
 import secrets
 import time
 
-from bridgewire import certificates
-from bridgewire.identity import load_authorities
+from bridgewire.certificates import load_authorities, names
 from bridgewire.steps import Step
 from demo.screen import Screen
 from tests.support import people
 from tests.support.processes import BIN
-from tests.support.site import CallBridge, Daemon, Site, XmppServer
+from tests.support.site import CLEAN, CallBridge, Daemon, Site, XmppServer
 from tests.support.waiting import wait_until
 
 USER, PASSWORD = "alice", "wonderland"
 
 #: A step in callbridged's log: number, name, what it is about, what happened.
-_STEP = re.compile(r"step (\d+) \w+, (\S+): (.+)$", re.MULTILINE)
+_STEP = re.compile(r"step (\d+) \(\w+\), (\S+): (.+)$", re.MULTILINE)
 #: Who answered a login, in xmppd's log.
-_SERVED = re.compile(r"login: .*\banswered by (\w+)\.")
+_SERVED = re.compile(r"\(login\): \S+ from \S+ is in by .*\banswered by (\w+)\.")
 
 
 def expect(truth: bool, said: object) -> None:
@@ -60,22 +59,21 @@ class Play:
         site.zone.srv = [(10 * at, *srv[1:]) for at, srv in enumerate(site.zone.srv, start=1)]
         for number in (1, 2):
             self.bridges.append(site.bridge(f"cb{number}", secret=secrets.token_hex(16)))
-        screen.line(
-            "authority", certificates.describe(load_authorities(site.ca.certificate_path)[0])
-        )
+        screen.line("authority", f"Example CA, in {site.ca.directory}")
         for daemon in (*self.servers, *self.bridges):
             [leaf, *_] = load_authorities(site.ca.directory / f"{daemon.name}.crt")
-            screen.line(daemon.name, ", ".join(certificates.names(leaf).dns))
+            screen.line(daemon.name, ", ".join(names(leaf).dns))
         site.nameserver.start()
         screen.line("name server", f"Twisted Names on {site.nameserver.where}")
+        screen.line("", site.zone.service)
         for priority, weight, port, target in site.zone.srv:
-            screen.line("", f"{site.zone.service} SRV {priority} {weight} {port} {target}")
+            screen.line("", f"    SRV {priority} {weight} {port} {target}")
         for name, addresses in site.zone.hosts.items():
             screen.line("", f"{name} A {', '.join(addresses)}")
         first = self.servers[0].command("--json", "callbridge", "add", "cb1").stdout
         self._take_secret(self.bridges[0], first)
-        screen.line("secrets", "xmppctl callbridge add cb1 made one at xmpp1;")
-        screen.line("", "xmppctl callbridge add-secret typed it in at xmpp2; cb2 likewise")
+        screen.line("secrets", "xmpp1 made one for cb1 (xmppctl callbridge add),")
+        screen.line("", "typed in at xmpp2 (add-secret); cb2 chose its own")
         site.enrol(self.bridges[0], self.servers[1])
         site.enrol(self.bridges[1])
         site.user(USER, PASSWORD)
@@ -98,12 +96,17 @@ class Play:
         )
 
     def inside(self) -> None:
-        screen = self.screen
+        screen, site = self.screen, self.site
         screen.scene("Inside: the Call Bridges dial out")
         first, second = self.bridges
         began = time.monotonic()
         first.start()
         screen.line(first.name, f"callbridged, process {first.process.pid}")
+        screen.step(
+            Step.CONFIGURATION,
+            f"{first.ini.name}: I am {first.name} of {site.domain}, with a secret; no "
+            "server_address, and I ask DNS at " + site.nameserver.where,
+        )
         self._show_steps(first)
         second.start()
         for server in self.servers:
@@ -154,8 +157,8 @@ class Play:
         for daemon in (*self.bridges, *self.servers):
             if daemon.process.running:
                 status = daemon.stop()
-                self.screen.line(daemon.name, f"stopped, exit status {status}")
-                expect(status == 0, daemon.process.tail())
+                expect(status in CLEAN, daemon.process.tail())
+                self.screen.line(daemon.name, "told to stop (SIGTERM), closed its links, ended")
         self.site.nameserver.stop()
 
     def keep(self) -> None:
@@ -200,7 +203,8 @@ class Play:
             for number, subject, text in _STEP.findall(bridge.process.text())[shown:]:
                 shown += 1
                 step = list(Step)[int(number) - 1]
-                self.screen.step(step, f"{subject}: {text}")
+                server, _, rest = subject.partition(f".{self.site.domain}")
+                self.screen.step(step, f"{server}: {text}" if rest else text)
                 if step is Step.ACTIVE:
                     active.add(subject)
             return len(active) == len(self.servers)

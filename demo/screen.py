@@ -59,9 +59,7 @@ class Screen:
 
     def _print(self, left: str, text: str, code: str = "") -> None:
         gap = " " * _INDENT
-        lines = textwrap.wrap(
-            text, _WIDTH - _INDENT, break_on_hyphens=False, break_long_words=True
-        ) or [""]
+        lines = textwrap.wrap(text, _WIDTH - _INDENT, break_on_hyphens=False) or [""]
         head = left.ljust(_INDENT)
         print((self._paint(code, head) if code else head) + lines[0], flush=True)
         for line in lines[1:]:

@@ -160,9 +160,9 @@ class ClientStream:
             self._report(failure)
             self.machine.rejected(sasl_failure("temporary-auth-failure"))
         else:
-            self._answer(reply)
+            self._answer(reply, login)
 
-    def _answer(self, reply: LoginReply) -> None:
+    def _answer(self, reply: LoginReply, login: Login) -> None:
         if reply.element.name == "challenge":
             self.machine.challenged(reply.element)
         elif reply.element.name == "success":
@@ -173,6 +173,16 @@ class ClientStream:
                 self._report(StepFailure(Step.LOGIN, Reason.PROTOCOL_ERROR, text))
                 self.machine.rejected(sasl_failure("temporary-auth-failure"))
             else:
+                self.log.info(
+                    "step {number} ({step}): {user} from {peer} is in by {mechanism}, "
+                    "answered by {callbridge}",
+                    number=Step.LOGIN.number,
+                    step=Step.LOGIN,
+                    user=self.jid.full(),
+                    peer=self._peer,
+                    mechanism=login.mechanism,
+                    callbridge=login.answered_by,
+                )
                 self.machine.accepted(reply.element)
         else:
             self.machine.rejected(reply.element)

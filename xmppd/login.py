@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.words.xish.domish import Element
 
 from bridgewire.iq import RequestError
-from bridgewire.login import LoginReply, LoginRequest, WireFault
+from bridgewire.login import LoginReply, LoginRequest, WireFault, sasl_failure
 from bridgewire.namespaces import SASL
 from bridgewire.steps import Reason, Step, StepFailure
 
@@ -133,6 +133,9 @@ class Login:
         self._bridge: CallBridge | None = None
         self._working: Deferred[LoginReply] | None = None
         self._timed_out = False
+        #: For the log: who answered last, and by which SASL mechanism the client logs in.
+        self.answered_by = ""
+        self.mechanism = ""
 
     async def relay(self, message: Element) -> LoginReply:
         """Relay a client's message (``auth``, ``response`` or ``abort``) and answer the reply.
@@ -194,9 +197,11 @@ class Login:
 
     async def _first(self, auth: Element) -> LoginReply:
         logins = self._logins
-        mechanism = str(auth.getAttribute("mechanism", ""))
+        mechanism = self.mechanism = str(auth.getAttribute("mechanism", ""))
+        if mechanism not in logins.mechanisms:
+            return LoginReply(self._session, sasl_failure("invalid-mechanism"), None)
         tried: list[CallBridge] = []
-        problem = "no Call Bridge that serves it is connected"
+        problem = ""
         while (bridge := await logins.choose(mechanism, tried)) is not None:
             tried.append(bridge)
             logins.assign(bridge)
@@ -204,12 +209,21 @@ class Login:
             # With somebody else to ask, one that hangs gets half of the time only.
             share = 0.5 if logins.serving(mechanism, tried) else 1.0
             try:
-                return await bridge.ask(self._request(auth), self._left() * share)
+                reply = await bridge.ask(self._request(auth), self._left() * share)
+                self.answered_by = bridge.host
+                return reply
             except (RequestError, WireFault) as error:
                 problem = f"{bridge.host} did not answer: {error or type(error).__name__}"
                 self._bridge = None
                 logins.release(bridge)
-        raise _failed(Reason.LINK_LOST if tried else Reason.HOST_UNKNOWN, problem)
+        if problem:
+            raise _failed(Reason.LINK_LOST, problem)
+        raise StepFailure(
+            Step.READY,
+            Reason.LINK_LOST,
+            f"no Call Bridge that takes logins by {mechanism[:20]!r} is connected.",
+            "`xmppctl status` shows which are; the log of callbridged says why one is not.",
+        )
 
     async def _next(self, message: Element) -> LoginReply:
         bridge = self._bridge

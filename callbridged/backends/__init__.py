@@ -7,7 +7,6 @@ package directory ``twisted/plugins/`` (without ``__init__.py``) that makes an i
     class MemoryBackendFactory:
         prefix = "memory"
         description = "one user, for trying things out"
-        argument = "NAME,PASSWORD"
 
         def open(self, argument: str, reactor: Any) -> IUserBackend:
             return MemoryBackend(*argument.split(","))
@@ -54,13 +53,6 @@ class IUserBackend(Interface):
         "SASL mechanisms that it has an answer for: PLAIN if it can check a password, "
         "SCRAM-SHA-256 (and so on) if it has keys for it."
     )
-    iterations: int = Attribute(
-        "PBKDF2 iterations of most users, so that users who do not exist look like them."
-    )
-    decoy_key: bytes | None = Attribute(
-        "A secret that all Call Bridges with these users share, and that outlives a restart. It "
-        "makes the salts of users who do not exist. None: each daemon makes its own when it starts."
-    )
 
     async def scram_keys(username: str, mechanism: str) -> ScramKeys | None:  # noqa: N805 - no self
         """Answer the keys of a user for a SCRAM mechanism, None where there are none.
@@ -76,12 +68,25 @@ class IUserBackend(Interface):
         """
 
 
+class IDecoySource(Interface):
+    """What a backend may provide besides: how users who do not exist look like those who do.
+
+    Without it their SCRAM salts stay the same until the daemon is started again, and their
+    iterations are `callbridged.scram_keys.ITERATIONS`.
+    """
+
+    iterations: int = Attribute("PBKDF2 iterations of most users.")
+    decoy_key: bytes | None = Attribute(
+        "A secret that all Call Bridges with these users share, and that outlives a restart; or "
+        "None."
+    )
+
+
 class IUserBackendFactory(IPlugin):
     """Opens backends of one kind."""
 
     prefix: str = Attribute("What stands before the colon in ``backend =``; an identifier.")
-    description: str = Attribute("What it is, in a few words, for messages and help.")
-    argument: str = Attribute("What has to stand after the colon, like PATH; for messages.")
+    description: str = Attribute("What it is and what stands after the colon, in a few words.")
 
     def open(argument: str, reactor: Any) -> IUserBackend:  # noqa: N805 - no self
         """Answer the backend for what stands after the colon.
@@ -104,9 +109,7 @@ def find_factory(
     known = {factory.prefix: factory for factory in factories}
     prefix, _, argument = backend.partition(":")
     if prefix not in known:
-        there_are = ", ".join(
-            f"{name}:{known[name].argument} ({known[name].description})" for name in sorted(known)
-        )
+        there_are = ", ".join(f"{name}: ({known[name].description})" for name in sorted(known))
         raise BackendFault(
             f"There is no user backend {prefix[:40]!r}. Set backend in [users] to one of: "
             f"{there_are or 'none is installed'}."

@@ -14,7 +14,13 @@ from twisted.logger import Logger
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
-from callbridged.backends import BackendFault, BackendUnavailable, IUserBackend, IUserBackendFactory
+from callbridged.backends import (
+    BackendFault,
+    BackendUnavailable,
+    IDecoySource,
+    IUserBackend,
+    IUserBackendFactory,
+)
 from callbridged.backends.users_file import MAX_FILE, Users, parse
 from callbridged.scram_keys import SCHEMES, Decoys, ScramKeys
 
@@ -26,7 +32,7 @@ _Signature = tuple[int, int, int, int]
 InThread = Callable[..., Deferred[Any]]
 
 
-@implementer(IUserBackend)
+@implementer(IUserBackend, IDecoySource)
 class FileBackend:
     """Users out of one file.
 
@@ -37,9 +43,10 @@ class FileBackend:
     log = Logger()
     mechanisms = frozenset({"SCRAM-SHA-256", "PLAIN"})
 
-    def __init__(self, path: Path, in_thread: InThread) -> None:
+    def __init__(self, path: Path, reactor: Any) -> None:
+        """``reactor`` provides IReactorThreads; its thread pool is used."""
         self.path = path
-        self._in_thread = in_thread
+        self._in_thread: InThread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
         self._reading = DeferredLock()
         self._signature: _Signature | None = None
         self._users = Users()
@@ -137,8 +144,7 @@ class FileBackendFactory:
     """Opens ``file:PATH``."""
 
     prefix = "file"
-    description = "SCRAM keys in a file, made by callbridgectl user"
-    argument = "PATH"
+    description = "the path of a file that callbridgectl user makes"
 
     def open(self, argument: str, reactor: Any) -> FileBackend:
         """Answer the backend; the file need not be there yet. Raises BackendFault."""
@@ -149,4 +155,4 @@ class FileBackendFactory:
                 "callbridgectl user add; it is looked for at every login.",
                 path=path,
             )
-        return FileBackend(path, partial(deferToThreadPool, reactor, reactor.getThreadPool()))
+        return FileBackend(path, reactor)

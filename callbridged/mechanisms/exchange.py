@@ -8,7 +8,8 @@ from typing import Protocol
 
 from bridgewire.jid import InvalidFormat, parse_jid
 from bridgewire.username import parse_username
-from callbridged.backends import IUserBackend
+from callbridged.backends import IDecoySource, IUserBackend
+from callbridged.scram_keys import ITERATIONS, Decoys, ScramKeys
 
 
 class SaslFailure(Exception):
@@ -48,6 +49,13 @@ class Terms:
     domain: str
     decoy_key: bytes
     channel_bindings: Mapping[str, bytes] = field(default_factory=dict)
+
+    def decoy(self, username: str, mechanism: str) -> ScramKeys:
+        """Answer keys for a user who does not exist. Ask after the backend had its say."""
+        source = IDecoySource(self.backend, None)
+        key = (source and source.decoy_key) or self.decoy_key
+        iterations = source.iterations if source else ITERATIONS
+        return Decoys(key).keys(username, mechanism, iterations)
 
 
 class Exchange(Protocol):

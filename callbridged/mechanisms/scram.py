@@ -23,7 +23,7 @@ from callbridged.mechanisms.exchange import (
     local_name,
     text_of,
 )
-from callbridged.scram_keys import Decoys, ScramKeys
+from callbridged.scram_keys import ScramKeys
 
 #: What scramp says for a message that is well formed and still does not let the user in.
 _NOT_AUTHORIZED = {"invalid-proof", "channel-bindings-dont-match"}
@@ -76,12 +76,8 @@ class Scram:
 
     async def _keys(self, username: str) -> ScramKeys:
         """Nobody learns here who exists: a user that does not fails at the proof."""
-        backend = self._terms.backend
-        keys = await backend.scram_keys(username, self._name)
-        if keys is None:
-            decoys = Decoys(backend.decoy_key or self._terms.decoy_key)
-            keys = decoys.keys(username, self._name, backend.iterations)
-        return keys
+        keys = await self._terms.backend.scram_keys(username, self._name)
+        return self._terms.decoy(username, self._name) if keys is None else keys
 
     def _read_name(self, first: str) -> str:
         names: list[str] = []

@@ -97,8 +97,8 @@ class OneLinkTests(LinksTestCase):
             self.start()
             self.network.accept(ONE).register()
         lines = [formatEvent(event) for event in logged if "step" in event]
-        self.assertIn(f"step 5 address, {ONE}:5223: {ONE} has 192.0.2.1 (0.0 ms)", lines)
-        self.assertIn(f"step 6 connect, {ONE}:5223: connected to 192.0.2.1:5223 (0.0 ms)", lines)
+        self.assertIn(f"step 5 (address), {ONE}:5223: {ONE} has 192.0.2.1 (0.0 ms)", lines)
+        self.assertIn(f"step 6 (connect), {ONE}:5223: connected to 192.0.2.1:5223 (0.0 ms)", lines)
 
     def test_wrong_certificate(self) -> None:
         """A certificate without the host name ends the attempt before anything is sent."""

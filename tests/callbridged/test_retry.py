@@ -132,7 +132,7 @@ class JournalTests(SynchronousTestCase):
         """The steps of a first attempt are logged as they happen, by number and name."""
         self.assertEqual(
             self.lines("it has 192.0.2.1"),
-            ["step 5 address, xmpp1.example.com:5223: it has 192.0.2.1"],
+            ["step 5 (address), xmpp1.example.com:5223: it has 192.0.2.1"],
         )
 
     def test_failure(self) -> None:
@@ -158,7 +158,7 @@ class JournalTests(SynchronousTestCase):
         self.lines("a", REFUSED)
         said = self.lines("b", CONFLICT)
         self.assertEqual(len(said), 2)
-        self.assertIn("step 5 address", said[0])
+        self.assertIn("step 5 (address)", said[0])
         self.assertIn("conflict", said[1])
 
     def test_recovery(self) -> None:
@@ -167,7 +167,7 @@ class JournalTests(SynchronousTestCase):
         self.clock.advance(90)
         self.lines(CONFLICT)
         said = self.lines("a", None)
-        self.assertIn("step 5 address", said[0])
+        self.assertIn("step 5 (address)", said[0])
         self.assertIn("1m 30s and 3 failed attempts", said[1])
         self.assertIn("conflict at step 9 (register)", said[1])
         self.assertIsNone(self.journal.last)

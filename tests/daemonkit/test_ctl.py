@@ -40,7 +40,8 @@ class FrameTests(SynchronousTestCase):
         return None
 
     def exits(self, *argv: str) -> int | str | None:
-        return self.assertRaises(SystemExit, self.frame.run, argv).code
+        exit_: SystemExit = self.assertRaises(SystemExit, self.frame.run, argv)
+        return exit_.code
 
     def test_for_people(self) -> None:
         """Without --json, lines are printed, and the status is 0."""

@@ -57,7 +57,9 @@ class ForeignComponentTests(unittest.SynchronousTestCase):
 
         async def serve(component: Any) -> None:
             component["xep_0030"].add_identity(category="component", itype="generic", name="Echo")
-            seen["server ping"] = await component["xep_0199"].ping("example.com", timeout=10)
+            seen["server ping"] = await component["xep_0199"].ping(
+                "example.com", ifrom="echo.example.com", timeout=10
+            )
             seen["state"] = await asyncio.to_thread(server.callbridge, "echo")
             seen["login"] = await self._alice(server.address, server.client_port, ask)
 

@@ -105,7 +105,8 @@ class ControlSocketTests(TestCase):
             listener = self.leave_socket()
             self.addCleanup(listener.close)
             listener.listen()
-            asking = self.failure("echo")
+            listener.settimeout(10.0)
+            asking = Deferred.fromCoroutine(self.failure("echo"))
             await deferToThread(lambda: listener.accept()[0].close())
             self.assertFalse((await asking).down)
 

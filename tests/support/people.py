@@ -113,6 +113,7 @@ async def be_component(
     for plugin in ("xep_0030", "xep_0199"):
         component.register_plugin(plugin)
     component.enable_plaintext = False
+    component.tls_services = {"xmpps-component"}  # any name: it has none of its own
     component.default_domain = server_name  # what slixmpp looks for in the certificate
     component.ca_certs = str(authority)
     component.certfile, component.keyfile = map(str, certificate)

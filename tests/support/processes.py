@@ -155,6 +155,7 @@ def free_port(address: str = "127.0.0.1", preferred: int = 0) -> int:
     """A port that is free now for both TCP and UDP on ``address``: ``preferred`` if it is."""
     for wanted in [preferred, *[0] * 50]:
         with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the daemons do
             try:
                 tcp.bind((address, wanted))
                 port = tcp.getsockname()[1]

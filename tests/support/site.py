@@ -22,6 +22,9 @@ from tests.support.zones import NameServer, TwistedNameServer, Zone
 #: section -> key -> value, as they will stand in an ini file.
 Settings = Mapping[str, Mapping[str, object]]
 
+#: Exit statuses of a daemon that was told to stop. twistd ends by the signal once all is closed.
+CLEAN = (0, -signal.SIGTERM)
+
 
 def write_ini(path: Path, *layers: Settings) -> None:
     """Write the sections of all ``layers``; later layers win, None removes a key."""

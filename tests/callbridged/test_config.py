@@ -1,0 +1,182 @@
+"""Tests of callbridged.config, and of etc/callbridged/callbridged.ini as shipped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from callbridged.config import Config, Dns, Link, load
+from daemonkit.ini import ConfigurationFault
+
+SHIPPED = Path(__file__).resolve().parents[2] / "etc" / "callbridged" / "callbridged.ini"
+
+
+class ConfigTestCase(SynchronousTestCase):
+    """A directory with the files that a configuration names."""
+
+    def setUp(self) -> None:
+        self.directory = Path(self.mktemp()).absolute()
+        self.directory.mkdir()
+        for name in ("callbridge.crt", "callbridge.key", "ca.crt", "secret"):
+            (self.directory / name).touch(0o600)
+        (self.directory / "secret").write_text("hunter2\n")
+        self.path = self.directory / "callbridged.ini"
+        self.secret = "secret_file = secret\n"
+
+    def load(self, **sections: str) -> Config:
+        """Load the smallest configuration, with more lines in some of its sections."""
+        smallest = {
+            "callbridge": "name = cb1\ndomain = example.com\nstate_directory = .\n" + self.secret,
+            "tls": "certificate = callbridge.crt\nprivate_key = callbridge.key\nxmpp_ca = ca.crt\n",
+        }
+        text = "".join(
+            f"[{name}]\n{smallest.get(name, '')}{sections.get(name, '')}\n"
+            for name in [*smallest, *(sections.keys() - smallest)]
+        )
+        self.path.touch(0o600)
+        self.path.write_text(text)
+        return load(self.path)
+
+    def faults(self, **sections: str) -> str:
+        return str(self.assertRaises(ConfigurationFault, self.load, **sections))
+
+
+class ShippedTests(ConfigTestCase):
+    """The file that comes with the program."""
+
+    def test_shipped_file(self) -> None:
+        """The shipped file is right once its files are there, and shows nothing but defaults."""
+        text = SHIPPED.read_text()
+        text = text.replace("/etc/callbridged/tls/", f"{self.directory}/")
+        text = text.replace("/etc/callbridged/secret", f"{self.directory}/secret")
+        text = text.replace("/var/lib/callbridged", str(self.directory))
+        path = self.directory / "shipped.ini"
+        path.write_text(text)
+        self.assertEqual(load(path), self.load())
+
+    def test_every_key_is_shown(self) -> None:
+        """The shipped file has a line for every key, except for the secret, which has a file."""
+        config = load(SHIPPED, check_files=False)
+        self.assertEqual([one.key for one in config.settings if one.line is None], ["secret"])
+
+    def test_width(self) -> None:
+        """The shipped file can be read on a plain terminal."""
+        self.assertEqual([line for line in SHIPPED.read_text().splitlines() if len(line) > 80], [])
+
+
+class ConfigTests(ConfigTestCase):
+    """Values, defaults and faults."""
+
+    def test_defaults(self) -> None:
+        """Name, domain, secret and files are enough."""
+        config = self.load()
+        self.assertEqual(config.callbridge.name, "cb1")
+        self.assertEqual(config.callbridge.domain, "example.com")
+        self.assertEqual(config.callbridge.secret, "hunter2")
+        self.assertIs(config.callbridge.server_address, None)
+        self.assertIs(config.callbridge.links, None)
+        self.assertEqual(config.callbridge.control_socket, Path("/run/callbridged/control.sock"))
+        self.assertEqual(config.tls.verify, "domain+host")
+        self.assertEqual(config.dns, Dns((), 5.0))
+        self.assertEqual(config.link, Link(10.0, 1.0, 60.0, 15.0, 5.0))
+        self.assertEqual(config.users.backend, "file:/etc/callbridged/users")
+        self.assertIs(config.guest.enabled, False)
+
+    def test_secret_is_not_shown(self) -> None:
+        """The secret is in no representation, and in no list of settings."""
+        self.secret = ""
+        for config in (
+            self.load(callbridge="secret = hunter2\n"),
+            self.load(callbridge="secret_file = secret\n"),
+        ):
+            self.assertEqual(config.callbridge.secret, "hunter2")
+            self.assertNotIn("hunter2", repr(config) + repr(config.settings))
+
+    def test_two_secrets(self) -> None:
+        """A secret and a secret_file together are a fault."""
+        found = self.faults(callbridge="secret = hunter2\n")
+        self.assertIn("[callbridge] secret: there is a secret_file as well", found)
+        self.assertNotIn("hunter2", found)
+
+    def test_no_secret(self) -> None:
+        """Without any secret the default file is missed."""
+        self.secret = ""
+        self.assertIn("secret_file: its default /etc/callbridged/secret", self.faults())
+
+    def test_exposed_secret(self) -> None:
+        """A secret file that everybody may read is a fault."""
+        (self.directory / "secret").chmod(0o644)
+        self.assertIn("chmod o=", self.faults())
+
+    def test_exposed_inline_secret(self) -> None:
+        """A secret in a configuration that everybody may read is a warning for the log."""
+        self.secret = "secret = hunter2\n"
+        self.assertEqual(self.load().warnings, ())
+        self.path.chmod(0o644)
+        self.assertIn("chmod o=", load(self.path).warnings[0])
+
+    def test_name_with_domain(self) -> None:
+        """The name has no domain part."""
+        self.secret = ""
+        self.path.write_text("[callbridge]\nname = cb1.example.com\ndomain = example.com\n")
+        message = str(self.assertRaises(ConfigurationFault, load, self.path, check_files=False))
+        self.assertIn("line 2: [callbridge] name: 'cb1.example.com' has a dot in it", message)
+
+    def test_server_address(self) -> None:
+        """A server address may have a port; without one, discovery knows the default."""
+        for text, expected in {
+            "xmpp1.example.com": ("xmpp1.example.com", None),
+            "192.0.2.1:5224": ("192.0.2.1", 5224),
+            "[2001:db8::1]": ("2001:db8::1", None),
+            "[2001:db8::1]:5224": ("2001:db8::1", 5224),
+        }.items():
+            config = self.load(callbridge=f"server_address = {text}\n")
+            self.assertEqual(config.callbridge.server_address, expected)
+        found = self.faults(callbridge="server_address = 2001:db8::1\n")
+        self.assertIn("written in brackets: [2001:db8::1]", found)
+
+    def test_links(self) -> None:
+        """Links are all or a number from 1 on."""
+        for text, expected in {"all": None, "ALL": None, "1": 1, "100": 100}.items():
+            self.assertEqual(self.load(callbridge=f"links = {text}\n").callbridge.links, expected)
+        for text in ("0", "-1", "101", "some", "1.5"):
+            self.assertIn("neither all nor a number", self.faults(callbridge=f"links = {text}\n"))
+
+    def test_nameservers(self) -> None:
+        """Name servers stand between commas, on port 53 unless they have another."""
+        config = self.load(dns="nameservers = 192.0.2.1, [2001:db8::1]:5353, ns.example.com:54\n")
+        self.assertEqual(
+            config.dns.nameservers,
+            (("192.0.2.1", 53), ("2001:db8::1", 5353), ("ns.example.com", 54)),
+        )
+        shown = next(one.value for one in config.settings if one.key == "nameservers")
+        self.assertEqual(shown, "192.0.2.1:53, [2001:db8::1]:5353, ns.example.com:54")
+        self.assertIn("line 13: [dns] nameservers:", self.faults(dns="nameservers = a:b, c d\n"))
+
+    def test_retries_in_order(self) -> None:
+        """The first retry cannot come later than the last."""
+        self.assertIn(
+            "retry_initial: it is longer than retry_max", self.faults(link="retry_initial = 2m\n")
+        )
+
+    def test_backend(self) -> None:
+        """A backend has a kind before the colon."""
+        self.assertEqual(self.load(users="backend = ldap:x\n").users.backend, "ldap:x")
+        for text in ("/etc/callbridged/users", "file", ": x", "a b:c"):
+            self.assertIn("names no backend", self.faults(users=f"backend = {text}\n"))
+
+    def test_every_fault_at_once(self) -> None:
+        """All faults of a file are in one message."""
+        self.secret = "secret_file = nope\n"
+        found = self.faults(
+            callbridge="links = 0\nserver_adress = x\n",
+            tls="verify = host\n",
+            link="ping_interval = 2h\n",
+            guest="enabled = perhaps\n",
+        )
+        for words in (
+            *("it has 6 faults", "secret_file", "links", "Did you mean server_address?"),
+            *("domain+host, domain", "from 100ms to 1h", "yes nor no"),
+        ):
+            self.assertIn(words, found)

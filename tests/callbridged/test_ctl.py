@@ -1,0 +1,60 @@
+"""Tests for `callbridged.ctl`: the status for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from callbridged.ctl import status_lines
+
+
+def link(state: str, error: dict[str, str] | None = None) -> dict[str, Any]:
+    up = state == "registered"
+    return {
+        "target": "xmpp1.example.com:5223",
+        "address": "192.0.2.1:5223" if up else None,
+        "state": state,
+        "since": "2026-01-01T00:00:00+00:00",
+        "tls": "TLSv1.3" if up else None,
+        "last_error": error,
+    }
+
+
+def status(*links: dict[str, Any]) -> str:
+    answer = {
+        "callbridge": "cb1",
+        "domain": "example.com",
+        "authentication_service": "registered" if links[:1] == (link("registered"),) else "down",
+        "links": list(links),
+    }
+    return "\n".join(status_lines(answer))
+
+
+class Status(SynchronousTestCase):
+    """``callbridgectl status``."""
+
+    def test_registered(self) -> None:
+        """A link that is up is one line: to whom, that it is secure, how, and since when."""
+        text = status(link("registered"))
+        said = " ".join(text.split())
+        self.assertIn("XMPP connection: connected to xmpp1.example.com:5223 (secure)", said)
+        self.assertIn("TLSv1.3, 192.0.2.1:5223, since 2026-01-01T00:00:00+00:00", said)
+        self.assertIn("Authentication service: registered", said)
+
+    def test_failed(self) -> None:
+        """A link that is down says at which step, why, and what to do."""
+        error = {"step": "connect", "reason": "connect-refused", "text": "Refused. Start xmppd."}
+        text = " ".join(status(link("waiting", error)).split())
+        self.assertIn("waiting, xmpp1.example.com:5223; connect, connect-refused: Refused.", text)
+        self.assertIn("Authentication service: down", text)
+
+    def test_none(self) -> None:
+        """No link at all is said too."""
+        self.assertIn("XMPP connection: none", " ".join(status().split()))
+
+    def test_width(self) -> None:
+        """It fits into 80 columns."""
+        error = {"step": "dns", "reason": "dns-failure", "text": "words " * 40}
+        for line in status(link("registered"), link("waiting", error)).splitlines():
+            self.assertLessEqual(len(line), 80)

@@ -1,0 +1,517 @@
+"""Tests for `callbridged.login` and `callbridged.mechanisms`."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from scramp import ScramException, ScramMechanism
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
+from twisted.logger import formatEvent, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.words.xish.domish import Element
+
+from bridgewire.login import (
+    LoginReply,
+    LoginRequest,
+    failure_condition,
+    sasl_data,
+    sasl_failure,
+    sasl_message,
+)
+from bridgewire.namespaces import SASL
+from callbridged.backends import BackendUnavailable
+from callbridged.login import MAX_SECONDS, LoginService, NoRoom, OutOfOrder
+from callbridged.scram_keys import ITERATIONS
+from tests.callbridged.people import (
+    MemoryBackend,
+    ScramUser,
+    auth,
+    iterations_of,
+    plain,
+    salt_of,
+)
+
+LINK = "link"
+
+
+class LoginCase(SynchronousTestCase):
+    """A service over a backend in memory."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.backend = MemoryBackend()
+        self.service = LoginService(self.clock, self.backend, "example.com")
+        self.logged: list[str] = []
+
+        def observe(event: object) -> None:
+            self.logged.append(formatEvent(event))  # type: ignore[arg-type]
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+
+    def send(
+        self,
+        element: Element,
+        session: str = "s1",
+        link: str = LINK,
+        deadline: float | None = 10.0,
+        service: LoginService | None = None,
+    ) -> Deferred[LoginReply]:
+        request = LoginRequest(session, element, "203.0.113.7", deadline)
+        answer = (service or self.service).answer(request, link)
+        return Deferred.fromCoroutine(answer)
+
+    def ask(self, element: Element, session: str = "s1", link: str = LINK) -> LoginReply:
+        reply = self.successResultOf(self.send(element, session, link))
+        # What is answered can be read at the other end.
+        return LoginReply.from_element(reply.to_element())
+
+    def refused(self, element: Element, session: str = "s1") -> str:
+        reply = self.ask(element, session)
+        self.assertEqual(reply.element.name, "failure", reply.element.toXml())
+        return failure_condition(reply.element)
+
+    def log_in(self, user: ScramUser, session: str = "s1") -> LoginReply:
+        challenge = self.ask(user.first(), session)
+        self.assertEqual(challenge.element.name, "challenge", challenge.element.toXml())
+        return self.ask(user.final(challenge.element), session)
+
+
+class Plain(LoginCase):
+    """PLAIN."""
+
+    def test_right(self) -> None:
+        """The right password lets the user in, under the normalised name."""
+        reply = self.ask(plain("Alice", "wonderland"))
+        self.assertEqual((reply.element.name, reply.username), ("success", "alice"))
+        self.assertEqual(self.service.outstanding(), 0)
+
+    def test_wrong(self) -> None:
+        """A wrong password and an unknown user are the same: not-authorized."""
+        for name, password in (("alice", "x"), ("bob", "wonderland"), ("a b", "x"), ("@", "x")):
+            self.assertEqual(self.refused(plain(name, password)), "not-authorized")
+
+    def test_authzid(self) -> None:
+        """Users may ask to act as themselves, by their bare JID, and as nobody else."""
+        for authzid in ("alice@example.com", "ALICE@Example.Com"):
+            reply = self.ask(plain("alice", "wonderland", authzid))
+            self.assertEqual(reply.username, "alice")
+        for authzid in (
+            "bob@example.com",
+            "alice@example.net",
+            "alice@example.com/x",
+            "alice@example.com.",
+            "alice",
+            "example.com",
+            "@",
+            " ",
+            "\u0221",
+        ):
+            condition = self.refused(plain("alice", "wonderland", authzid))
+            self.assertEqual(condition, "invalid-authzid", authzid)
+
+    def test_malformed(self) -> None:
+        """What is not three parts of UTF-8, with a name and a password, is malformed."""
+        for message in (
+            b"",
+            b"alice",
+            b"\0alice",
+            b"\0\0x",
+            b"\0alice\0",
+            b"\0alice\0x\0y",
+            b"\0alice\0\xff",
+            b"\0alice\0" + b"x" * 1025,
+        ):
+            self.assertEqual(self.refused(auth("PLAIN", message)), "malformed-request", message)
+
+    def test_encoding(self) -> None:
+        """What is not base64 is incorrect-encoding; an element in it is malformed."""
+        element = auth("PLAIN", None)
+        element.addContent("!")
+        self.assertEqual(self.refused(element), "incorrect-encoding")
+        element = auth("PLAIN", None)
+        element.addElement("b")
+        self.assertEqual(self.refused(element), "malformed-request")
+
+    def test_no_initial_response(self) -> None:
+        """Without a first message the client is asked for it with an empty challenge."""
+        challenge = self.ask(auth("PLAIN", None))
+        self.assertEqual(
+            (challenge.element.name, sasl_data(challenge.element)), ("challenge", None)
+        )
+        response = sasl_message("response", b"\0alice\0wonderland")
+        self.assertEqual(self.ask(response).username, "alice")
+
+
+class Scram(LoginCase):
+    """SCRAM-SHA-256, with a foreign client."""
+
+    def test_right(self) -> None:
+        """The right password lets the user in, and the server proves that it knows it too."""
+        for name, password in (("alice", "wonderland"), ("zoë", "käse,=brot"), ("o=b", "x")):
+            user = ScramUser(name, password)
+            reply = self.log_in(user)
+            self.assertEqual((reply.element.name, reply.username), ("success", name))
+            user.check(reply.element)
+
+    def test_wrong(self) -> None:
+        """A wrong password fails at the proof."""
+        reply = self.log_in(ScramUser("alice", "x"))
+        self.assertEqual(failure_condition(reply.element), "not-authorized")
+        self.assertEqual(self.service.outstanding(), 0)
+
+    def test_unknown(self) -> None:
+        """An unknown user gets a challenge like everybody, always with the same salt."""
+        salts = set()
+        for attempt in range(3):
+            user = ScramUser("bob", "x")
+            challenge = self.ask(user.first(), str(attempt)).element
+            salts.add(salt_of(challenge))
+            self.assertEqual(iterations_of(challenge), ITERATIONS)
+            reply = self.ask(user.final(challenge), str(attempt))
+            self.assertEqual(failure_condition(reply.element), "not-authorized")
+        self.assertEqual(len(salts), 1)
+        known = self.ask(ScramUser("alice", "x").first(), "4").element
+        self.assertEqual(len(salts.pop()), len(salt_of(known)))
+
+    def test_decoys_differ(self) -> None:
+        """Two unknown users have different salts; with the same key, two services the same."""
+        services = [
+            LoginService(self.clock, self.backend, "example.com", decoy_key=key * 32)
+            for key in (b"a", b"a", b"b")
+        ]
+
+        def salt(name: str, service: LoginService) -> bytes:
+            sent = self.send(ScramUser(name, "x").first(), name, service=service)
+            return salt_of(self.successResultOf(sent).element)
+
+        salts = [salt("bob", service) for service in services]
+        self.assertEqual(salts[0], salts[1])
+        self.assertNotEqual(salts[0], salts[2])
+        self.assertNotEqual(salts[0], salt("carol", services[0]))
+
+    def test_binding_flags(self) -> None:
+        """A client that could bind to the channel and was not offered it is let in; one that does
+        so all the same is refused."""
+        self.assertEqual(self.log_in(ScramUser("alice", "wonderland", "y,,")).username, "alice")
+        for flag in ("p=tls-exporter", "p=tls-unique", "p=?"):
+            user = ScramUser("alice", "wonderland", f"{flag},,")
+            self.assertEqual(self.refused(user.first()), "malformed-request")
+
+    def test_authzid(self) -> None:
+        """An authzid is the user's own bare JID, or the login ends."""
+        for authzid in ("alice@example.com", "ALICE@example.com"):
+            user = ScramUser("alice", "wonderland", f"n,a={authzid},")
+            reply = self.log_in(user)
+            self.assertEqual(reply.username, "alice")
+            user.check(reply.element)
+        user = ScramUser("o=b", "x", "n,a=o=3Db@example.com,")
+        self.assertEqual(self.log_in(user).username, "o=b")
+        for authzid in ("bob@example.com", "alice", "alice@example.com/x", "=", "=2C"):
+            user = ScramUser("alice", "wonderland", f"n,a={authzid},")
+            self.assertEqual(self.refused(user.first()), "invalid-authzid", authzid)
+
+    def test_header_repeated(self) -> None:
+        """The final message has to repeat the header of the first one."""
+        user = ScramUser("alice", "wonderland", "n,a=alice@example.com,")
+        challenge = self.ask(user.first())
+        user.client.gs2_header = ScramUser("alice", "x", "n,,").client.gs2_header
+        reply = self.ask(user.final(challenge.element))
+        self.assertEqual(failure_condition(reply.element), "not-authorized")
+
+    def test_malformed_first(self) -> None:
+        """A first message that is none is malformed."""
+        for message in (
+            "",
+            "n,,",
+            "n,,n=alice",
+            "n,,r=abc,n=alice",
+            "n,,n=,r=abc",
+            "n,,n=alice,r=",
+            "n,,m=x,n=alice,r=abc",
+            "n,b=alice,n=alice,r=abc",
+            "x,,n=alice,r=abc",
+            "n,,n=al=ice,r=abc",
+            "n,,n=alice\0,r=abc",
+            "n=alice,r=abc",
+            ",,,,,",
+        ):
+            condition = self.refused(auth("SCRAM-SHA-256", message))
+            self.assertEqual(condition, "malformed-request", message)
+        self.assertEqual(self.refused(auth("SCRAM-SHA-256", b"n,,n=\xff,r=x")), "malformed-request")
+
+    def test_malformed_final(self) -> None:
+        """A final message that is none is malformed, and the session is over."""
+        for message in (b"", b"c=biws", b"c=!,r=x,p=eA==", b"\xff"):
+            self.ask(ScramUser("alice", "wonderland").first())
+            condition = self.refused(sasl_message("response", message))
+            self.assertEqual(condition, "malformed-request", message)
+            self.assertEqual(self.service.outstanding(), 0)
+
+    def test_other_nonce(self) -> None:
+        """A proof over another exchange is worth nothing."""
+        first, second = ScramUser("alice", "wonderland"), ScramUser("alice", "wonderland")
+        self.ask(first.first(), "1")
+        replayed = second.final(self.ask(second.first(), "2").element)
+        self.assertEqual(self.ask(replayed, "1").element.name, "failure")
+
+    @given(st.text(max_size=60) | st.from_regex(r"[nyp]=?[a-z]*,(a=)?.{0,9},n=.{1,9},r=.{1,9}"))
+    def test_any_first(self, message: str) -> None:
+        """Whatever the first message is, the answer is a challenge or a failure."""
+        data = message.encode("utf-8", errors="surrogatepass")
+        reply = self.ask(auth("SCRAM-SHA-256", data))
+        self.ask(Element((SASL, "abort")))
+        self.assertIn(reply.element.name, ("challenge", "failure"))
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    @given(st.text(max_size=60) | st.from_regex(r"c=(biws|.{0,9}),r=.{1,9}(,p=[A-Za-z0-9]{0,8})?"))
+    def test_any_final(self, message: str) -> None:
+        """Whatever the final message is, the answer is a failure."""
+        self.ask(ScramUser("alice", "wonderland").first())
+        data = message.encode("utf-8", errors="surrogatepass")
+        self.refused(sasl_message("response", data))
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_scramp_refuses_authzid(self) -> None:
+        """scramp takes no authzid by itself; once it does, our way around that can go."""
+        server = ScramMechanism("SCRAM-SHA-256").make_server(lambda name: None)
+        with self.assertRaises(ScramException) as raised:
+            server.set_client_first("n,a=alice@example.com,n=alice,r=abc")
+        self.assertIn("authzid", str(raised.exception))
+
+
+class Sessions(LoginCase):
+    """What a session is, and when it ends."""
+
+    def test_mechanisms(self) -> None:
+        """What is offered is what the backend has an answer for, the best first."""
+        self.assertEqual(self.service.mechanisms, ("SCRAM-SHA-256", "PLAIN"))
+        self.backend.mechanisms = frozenset({"PLAIN", "X-UNHEARD-OF"})
+        service = LoginService(self.clock, self.backend, "example.com")
+        self.assertEqual(service.mechanisms, ("PLAIN",))
+
+    def test_unknown_mechanism(self) -> None:
+        """A mechanism that was not offered is invalid-mechanism."""
+        for name in ("SCRAM-SHA-1", "plain", "", "X" * 1000):
+            self.assertEqual(self.refused(auth(name, "x")), "invalid-mechanism")
+        self.assertEqual(self.service.outstanding(), 0)
+
+    def test_no_session(self) -> None:
+        """A response in no session is refused; so is one after the session ended."""
+        response = sasl_message("response", b"x")
+        self.failureResultOf(self.send(response), OutOfOrder)
+        self.refused(plain("alice", "x"))
+        self.failureResultOf(self.send(response), OutOfOrder)
+
+    def test_other_link(self) -> None:
+        """A session belongs to its link: another one has no part in it, under the same name."""
+        self.ask(ScramUser("alice", "wonderland").first())
+        response = sasl_message("response", b"x")
+        self.failureResultOf(self.send(response, link="other"), OutOfOrder)
+        self.ask(Element((SASL, "abort")), link="other")
+        self.assertEqual(self.service.outstanding(), 1)
+        self.ask(ScramUser("alice", "wonderland").first(), link="other")
+        self.assertEqual(self.service.outstanding(), 2)
+        self.assertEqual(self.service.outstanding(LINK), 1)
+
+    def test_auth_twice(self) -> None:
+        """A second auth in a session is refused, and the session goes on."""
+        user = ScramUser("alice", "wonderland")
+        challenge = self.ask(user.first())
+        fault = self.failureResultOf(self.send(plain("alice", "wonderland")), OutOfOrder).value
+        self.assertEqual(fault.condition, "unexpected-request")
+        self.assertEqual(self.ask(user.final(challenge.element)).username, "alice")
+
+    def test_message_while_working(self) -> None:
+        """A message before the answer to the one before is refused; that one is answered."""
+        self.backend.hold = True
+        answer = self.send(plain("alice", "wonderland"))
+        for element in (sasl_message("response", b"x"), plain("alice", "wonderland")):
+            self.failureResultOf(self.send(element), OutOfOrder)
+        self.backend.waiting.pop().callback(None)
+        self.assertEqual(self.successResultOf(answer).username, "alice")
+
+    def test_abort(self) -> None:
+        """An abort ends the session, also one that is being worked on, and also none."""
+        abort = Element((SASL, "abort"))
+        self.assertEqual(self.refused(abort), "aborted")
+        self.ask(ScramUser("alice", "wonderland").first())
+        self.assertEqual(self.refused(abort), "aborted")
+        self.backend.hold = True
+        answer = self.send(plain("alice", "wonderland"))
+        self.assertEqual(self.refused(abort), "aborted")
+        self.assertEqual(failure_condition(self.successResultOf(answer).element), "aborted")
+        self.assertEqual(self.service.outstanding(), 0)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_deadline(self) -> None:
+        """A session ends at its deadline, whoever is late."""
+        self.ask(ScramUser("alice", "wonderland").first(), "client")
+        self.backend.hold = True
+        answer = self.send(plain("alice", "wonderland"), "backend")
+        self.clock.advance(9.9)
+        self.assertNoResult(answer)
+        self.assertEqual(self.service.outstanding(), 2)
+        self.clock.advance(0.2)
+        reply = self.successResultOf(answer)
+        self.assertEqual(failure_condition(reply.element), "temporary-auth-failure")
+        self.assertEqual(self.service.outstanding(), 0)
+
+    def test_longest_deadline(self) -> None:
+        """No session lives longer than two minutes, whatever the server asks for."""
+        for number, deadline in enumerate((None, 3600.0)):
+            user = ScramUser("alice", "wonderland")
+            self.successResultOf(self.send(user.first(), str(number), deadline=deadline))
+        self.clock.advance(MAX_SECONDS)
+        self.assertEqual(self.service.outstanding(), 0)
+
+    def test_capacity(self) -> None:
+        """As many sessions as there is room for; then none until one ends."""
+        self.service = LoginService(self.clock, self.backend, "example.com", capacity=2)
+        for session in ("1", "2"):
+            self.ask(ScramUser("alice", "wonderland").first(), session)
+        self.failureResultOf(self.send(plain("alice", "wonderland"), "3"), NoRoom)
+        self.refused(Element((SASL, "abort")), "1")
+        self.assertEqual(self.ask(plain("alice", "wonderland"), "3").username, "alice")
+
+    def test_draining(self) -> None:
+        """While draining, logins under way go on, and no new one begins."""
+        user = ScramUser("alice", "wonderland")
+        challenge = self.ask(user.first())
+        self.service.draining = True
+        self.assertEqual(self.service.capacity, 0)
+        self.failureResultOf(self.send(plain("alice", "wonderland"), "2"), NoRoom)
+        self.assertEqual(self.ask(user.final(challenge.element)).username, "alice")
+        self.service.draining = False
+        self.assertEqual(self.ask(plain("alice", "wonderland")).username, "alice")
+
+    def test_idle(self) -> None:
+        """A link is idle when its last login ended, and was answered."""
+        self.successResultOf(self.service.idle(LINK))
+        self.backend.hold = True
+        answers = [self.send(plain("alice", "wonderland"), session) for session in ("1", "2")]
+        idle = self.service.idle(LINK)
+        given_up = self.service.idle(LINK)
+        given_up.cancel()
+        self.failureResultOf(given_up, CancelledError)
+        self.backend.waiting.pop().callback(None)
+        self.clock.advance(0)
+        self.assertNoResult(idle)
+        answers[0].addCallback(lambda _: self.assertNoResult(idle))
+        self.backend.waiting.pop().callback(None)
+        self.clock.advance(0)
+        self.successResultOf(answers[0])
+        self.successResultOf(idle)
+
+    def test_idle_after_deadline(self) -> None:
+        """A login that only ran out of time does not keep a link busy."""
+        self.ask(ScramUser("alice", "wonderland").first())
+        idle = self.service.idle(LINK)
+        self.clock.pump([10.0, 0.0])
+        self.successResultOf(idle)
+
+    def test_link_lost(self) -> None:
+        """With its link, all of its sessions are gone, and those of others stay."""
+        self.ask(ScramUser("alice", "wonderland").first(), link="other")
+        self.ask(ScramUser("alice", "wonderland").first())
+        self.backend.hold = True
+        answer = self.send(plain("alice", "wonderland"), "2")
+        self.service.link_lost(LINK)
+        self.service.link_lost(LINK)
+        self.successResultOf(answer)
+        self.assertEqual((self.service.outstanding(LINK), self.service.outstanding()), (0, 1))
+
+    def test_cancelled(self) -> None:
+        """Whoever asks may give up; that ends the session."""
+        self.backend.hold = True
+        answer = self.send(plain("alice", "wonderland"))
+        answer.cancel()
+        self.failureResultOf(answer, CancelledError)
+        self.assertEqual(self.service.outstanding(), 0)
+
+    def test_late_backend(self) -> None:
+        """A backend that lets the user in after the session ended is too late."""
+
+        class Stubborn(MemoryBackend):
+            async def check_password(self, username: str, password: str) -> bool:
+                try:
+                    return await super().check_password(username, password)
+                except CancelledError:
+                    return True
+
+        self.backend = Stubborn()
+        self.backend.hold = True
+        service = LoginService(self.clock, self.backend, "example.com")
+        answer = self.send(plain("alice", "wonderland"), service=service)
+        self.clock.advance(11)
+        reply = self.successResultOf(answer)
+        self.assertEqual((reply.element.name, reply.username), ("failure", None))
+        self.assertEqual(service.outstanding(), 0)
+
+
+class Backends(LoginCase):
+    """What comes of a backend that fails."""
+
+    def test_bug(self) -> None:
+        """A backend that breaks is a temporary failure, with a traceback in the log."""
+        self.backend.error = KeyError("ours")
+        self.assertEqual(self.refused(plain("alice", "wonderland")), "temporary-auth-failure")
+        user = ScramUser("alice", "wonderland")
+        self.assertEqual(self.refused(user.first()), "temporary-auth-failure")
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 2)
+        self.backend.error = None
+        self.assertEqual(self.ask(plain("alice", "wonderland")).username, "alice")
+
+    def test_unavailable(self) -> None:
+        """A backend that says why it cannot look is the same, with that line in the log."""
+        self.backend.error = BackendUnavailable("the directory does not answer")
+        self.assertEqual(self.refused(plain("alice", "wonderland")), "temporary-auth-failure")
+        self.assertEqual(self.flushLoggedErrors(), [])
+        self.assertIn("the user backend cannot look: the directory does not answer", self.logged)
+
+
+class Log(LoginCase):
+    """One line for each login."""
+
+    def lines(self) -> list[str]:
+        return [line for line in self.logged if line.startswith("login: ")]
+
+    def test_one_line(self) -> None:
+        """A login is one line, however many messages it took, with user, peer and outcome."""
+        self.log_in(ScramUser("alice", "wonderland"))
+        self.ask(plain("bob", "hunter2"))
+        self.assertEqual(
+            self.lines(),
+            [
+                "login: 'alice' from 203.0.113.7 by SCRAM-SHA-256: success (0.0 ms)",
+                "login: 'bob' from 203.0.113.7 by PLAIN: not-authorized (0.0 ms)",
+            ],
+        )
+
+    def test_no_payload(self) -> None:
+        """Neither passwords nor messages are in the log."""
+        self.ask(plain("alice", "wonderland"))
+        self.ask(plain("alice", "hunter2"))
+        self.ask(auth("PLAIN", "hunter2"))
+        text = "\n".join(self.logged)
+        for secret in ("wonderland", "hunter2", "AGFsaWNl"):
+            self.assertNotIn(secret, text)
+
+    def test_forged_lines(self) -> None:
+        """What a client chooses makes no lines of its own, and no long ones."""
+        self.ask(plain("a\nlogin: 'root'", "x"))
+        self.ask(plain("x" * 1000, "x"))
+        self.ask(auth("X\n" * 500, "x"))
+        self.assertEqual(len(self.lines()), 3)
+        for line in self.lines():
+            self.assertNotIn("\n", line)
+            self.assertLess(len(line), 200)
+
+    def test_full(self) -> None:
+        """That there is no room is said once a minute, not for each login."""
+        self.service.draining = True
+        for _ in range(5):
+            self.failureResultOf(self.send(sasl_failure("aborted")), OutOfOrder)
+            self.failureResultOf(self.send(plain("alice", "wonderland")), NoRoom)
+        self.assertEqual(sum("was refused" in line for line in self.logged), 1)

@@ -1,0 +1,163 @@
+"""Tests of xmppd.config, and of etc/xmppd/xmppd.ini as shipped."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daemonkit.ini import ConfigurationFault
+from xmppd.config import Client, Component, Config, Login, load
+
+SHIPPED = Path(__file__).resolve().parents[2] / "etc" / "xmppd" / "xmppd.ini"
+
+
+class ConfigTestCase(SynchronousTestCase):
+    """A directory with the files that a configuration names."""
+
+    def setUp(self) -> None:
+        self.directory = Path(self.mktemp()).absolute()
+        self.directory.mkdir()
+        for name in ("xmpp.crt", "xmpp.key", "ca.crt"):
+            (self.directory / name).touch(0o600)
+        self.path = self.directory / "xmppd.ini"
+        self.sections = {
+            "xmppd": "domain = example.com\nhostname = xmpp1.example.com\nstate_directory = .\n",
+            "tls": "certificate = xmpp.crt\nprivate_key = xmpp.key\ncallbridge_ca = ca.crt\n",
+        }
+
+    def load(self, **sections: str) -> Config:
+        """Load the smallest configuration, with more lines in some of its sections."""
+        text = "".join(
+            f"[{name}]\n{self.sections.get(name, '')}{sections.get(name, '')}\n"
+            for name in [*self.sections, *(sections.keys() - self.sections)]
+        )
+        self.path.write_text(text)
+        return load(self.path)
+
+    def faults(self, **sections: str) -> str:
+        return str(self.assertRaises(ConfigurationFault, self.load, **sections))
+
+
+class ShippedTests(ConfigTestCase):
+    """The file that comes with the program."""
+
+    def test_shipped_file(self) -> None:
+        """The shipped file is right once its files are there, and shows nothing but defaults."""
+        text = SHIPPED.read_text()
+        text = text.replace("/etc/xmppd/tls/", f"{self.directory}/")
+        text = text.replace("/var/lib/xmppd", str(self.directory))
+        path = self.directory / "shipped.ini"
+        path.write_text(text)
+        shipped, smallest = load(path), self.load()
+        for section in ("component", "client", "login"):
+            self.assertEqual(getattr(shipped, section), getattr(smallest, section))
+        self.assertEqual(shipped.xmppd, smallest.xmppd)
+        self.assertEqual(shipped.tls, smallest.tls)
+
+    def test_every_key_is_shown(self) -> None:
+        """The shipped file has a line for every key that there is."""
+        config = load(SHIPPED, check_files=False)
+        self.assertEqual([one.key for one in config.settings if one.line is None], [])
+
+    def test_width(self) -> None:
+        """The shipped file can be read on a plain terminal."""
+        self.assertEqual([line for line in SHIPPED.read_text().splitlines() if len(line) > 80], [])
+
+
+class ConfigTests(ConfigTestCase):
+    """Values, defaults and faults."""
+
+    def test_defaults(self) -> None:
+        """Domain, hostname and files are enough."""
+        config = self.load()
+        self.assertEqual(config.xmppd.domain, "example.com")
+        self.assertEqual(config.xmppd.hostname, "xmpp1.example.com")
+        self.assertEqual(config.xmppd.control_socket, Path("/run/xmppd/control.sock"))
+        self.assertEqual(config.tls.certificate, self.directory / "xmpp.crt")
+        self.assertEqual(config.tls.callbridge_certificate, "required")
+        self.assertEqual(config.component, Component(("tcp:5223",), 5.0, 15.0, 5.0))
+        self.assertEqual(config.client, Client(("tcp:5222",), (), (), 30.0))
+        self.assertEqual(config.login, Login(10.0, 1000))
+
+    def test_frozen(self) -> None:
+        """Nobody can change a setting afterwards."""
+        config = self.load()
+        with self.assertRaises(FrozenInstanceError):
+            config.login.deadline = 1.0  # type: ignore[misc]
+
+    def test_listeners(self) -> None:
+        """Listeners stand on lines of their own, and clients may have other ones only."""
+        config = self.load(
+            component="listen =\n  tcp:5223:interface=127.0.0.1\n  tcp6:5223\n",
+            client="listen =\ndirect_tls_listen = tcp:5270\n",
+        )
+        self.assertEqual(config.component.listen, ("tcp:5223:interface=127.0.0.1", "tcp6:5223"))
+        self.assertEqual(config.client.listen, ())
+        self.assertEqual(config.client.direct_tls_listen, ("tcp:5270",))
+
+    def test_no_listener(self) -> None:
+        """A server that nobody could connect to is refused."""
+        found = self.faults(component="listen =\n", client="listen =\n")
+        self.assertIn("[component] listen: there is nothing to listen on", found)
+        self.assertIn("[client] listen: there is nothing to listen on", found)
+
+    def test_same_port_twice(self) -> None:
+        """The same listener in two places is a fault where it stands the second time."""
+        found = self.faults(component="listen = tcp:5222\n")
+        self.assertIn("[client] listen: tcp:5222 is there twice", found)
+
+    def test_international_domain(self) -> None:
+        """The domain is kept as XMPP spells it, the hostname as DNS does."""
+        self.sections["xmppd"] = "domain = Bücher.example\nhostname = X.Bücher.example\n"
+        config = self.load(xmppd="state_directory = .\n")
+        self.assertEqual(config.xmppd.domain, "bücher.example")
+        self.assertEqual(config.xmppd.hostname, "x.xn--bcher-kva.example")
+
+    def test_every_fault_at_once(self) -> None:
+        """All faults of a file are in one message, with keys and, where there are, lines."""
+        self.path.write_text(
+            "[xmppd]\nhostname = 192.0.2.1\nstate_directory = xmpp.crt\n"
+            "[tls]\ncertificate = missing.crt\nprivate_key = xmpp.key\ncallbridge_ca = ca.crt\n"
+            "callbridge_certificate = perhaps\ncallbridge_certificate = none\n"
+            "[component]\nlisten = ssl:5223\nping_interval = 0s\nping_timout = 5s\n"
+            "[client]\nlogin_timeout = 30\n[client]\n"
+            "[login]\ndeadline = 1h\nmax_waiting = 0\nwhat is this\n[guests]\n"
+        )
+        (self.directory / "xmpp.crt").touch()
+        message = str(self.assertRaises(ConfigurationFault, load, self.path))
+        for words in (
+            "it has 15 faults",
+            "[xmppd] domain: it is needed",
+            "line 2: [xmppd] hostname: 192.0.2.1 is an address",
+            "line 3: [xmppd] state_directory:",
+            "line 5: [tls] certificate:",
+            "line 8: [tls] callbridge_certificate: 'perhaps' is not one of required",
+            "line 9: callbridge_certificate was already set in line 8",
+            "line 11: [component] listen: 'ssl:5223': TLS is added by the daemon",
+            "line 12: [component] ping_interval: 0s is out of bounds",
+            "line 13: [component] has no key ping_timout. Did you mean ping_timeout?",
+            "line 15: [client] login_timeout: '30' is no duration",
+            "line 16: [client] was already there in line 14",
+            "line 18: [login] deadline: 1h is out of bounds",
+            "line 19: [login] max_waiting: 0 is out of bounds",
+            "line 20: this is neither",
+            "line 21: there is no section [guests]",
+        ):
+            self.assertIn(words, message)
+
+    def test_without_files(self) -> None:
+        """xmppctl can read the settings before the certificates are there."""
+        self.path.write_text("[xmppd]\ndomain = example.com\nhostname = xmpp1.example.com\n")
+        config = load(self.path, check_files=False)
+        self.assertEqual(config.tls.certificate, Path("/etc/xmppd/tls/xmpp.crt"))
+        self.assertRaises(ConfigurationFault, load, self.path)
+
+    def test_origin(self) -> None:
+        """Every setting tells where it comes from."""
+        config = self.load(login="deadline = 5000ms\n")
+        origins = {one.key: (one.value, one.origin) for one in config.settings}
+        self.assertEqual(origins["domain"], ("example.com", "line 2"))
+        self.assertEqual(origins["deadline"], ("5s", "line 12"))
+        self.assertEqual(origins["max_waiting"], ("1000", "default"))

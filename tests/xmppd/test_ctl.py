@@ -1,0 +1,233 @@
+"""Tests of xmppd.ctl. A real daemon answers it in tests/integration/."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daemonkit import calling
+from daemonkit.calling import CommandError, NotRunning
+from xmppd.ctl import main
+from xmppd.registry import Registry
+
+STATUS: dict[str, Any] = {
+    "domain": "example.com",
+    "hostname": "xmpp1.example.com",
+    "callbridges": [
+        {
+            "name": "cb1",
+            "state": "registered",
+            "peer": "203.0.113.7:40112",
+            "since": "2026-01-02T03:04:05+00:00",
+            "certificate": "CN=cb1.example.com, SAN cb1.example.com, until 2027-01-01, issued by "
+            "CN=Example CA",
+            "mechanisms": ["PLAIN", "SCRAM-SHA-256"],
+            "outstanding": 3,
+        },
+        {
+            "name": "cb2",
+            "state": "down",
+            "peer": None,
+            "since": None,
+            "certificate": None,
+            "mechanisms": [],
+            "outstanding": 0,
+        },
+    ],
+    "sessions": 12,
+    "waiting_logins": 3,
+}
+
+
+class CtlTests(SynchronousTestCase):
+    """xmppctl with a daemon that is a function, or that does not run."""
+
+    def setUp(self) -> None:
+        directory = Path(self.mktemp()).absolute()
+        directory.mkdir()
+        self.ini = directory / "xmppd.ini"
+        self.socket = directory / "control.sock"
+        self.ini.write_text(
+            "[xmppd]\ndomain = example.com\nhostname = xmpp1.example.com\n"
+            "state_directory = state\ncontrol_socket = control.sock\n"
+        )
+        self.registry = Registry(directory / "state")
+        self.addCleanup(self.registry.close)
+        self.calls: list[tuple[str, dict[str, object]]] = []
+        self.answers: dict[str, Any] = {}
+        self.absence = NotRunning(self.socket, "It is not running.", "Start it.", down=True)
+        self.patch(calling, "call", self.call)
+
+    def call(self, path: Path, command: str, **arguments: object) -> Any:
+        self.assertEqual(path, self.socket)
+        self.calls.append((command, arguments))
+        answer = self.answers.get(command, self.absence)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def run_ctl(self, *argv: str, typed: str = "", expect: int = 0) -> str:
+        """Run it; answers standard output, or standard error where it is to fail."""
+        output, errors = io.StringIO(), io.StringIO()
+        self.patch(sys, "stdout", output)
+        self.patch(sys, "stderr", errors)
+        self.patch(sys, "stdin", io.StringIO(typed))
+        self.assertEqual(main(["--config", str(self.ini), *argv]), expect, errors.getvalue())
+        self.errors = errors.getvalue()
+        return self.errors if expect else output.getvalue()
+
+    def test_add(self) -> None:
+        """A new Call Bridge's name, domain and secret are printed."""
+        output = self.run_ctl("callbridge", "add", "CB1")
+        secret = self.registry.secret("cb1")
+        self.assertEqual(
+            output, f"Callbridge: cb1\nDomain:     example.com\nSecret:     {secret}\n"
+        )
+
+    def test_add_for_programs(self) -> None:
+        """With --json, they are one object."""
+        answer = json.loads(self.run_ctl("--json", "callbridge", "add", "cb1"))
+        secret = self.registry.secret("cb1")
+        self.assertEqual(answer, {"callbridge": "cb1", "domain": "example.com", "secret": secret})
+
+    def test_add_twice(self) -> None:
+        """A name that exists is refused, and its secret stays."""
+        self.run_ctl("callbridge", "add", "cb1")
+        secret = self.registry.secret("cb1")
+        self.assertIn(
+            "xmppctl: there is a Call Bridge cb1 already",
+            self.run_ctl("callbridge", "add", "cb1", expect=1),
+        )
+        self.assertEqual(self.registry.secret("cb1"), secret)
+
+    def test_add_wrong_name(self) -> None:
+        """A name with a domain is refused in one line that says why."""
+        error = self.run_ctl("callbridge", "add", "cb1.example.com", expect=1)
+        self.assertEqual(error.count("\n"), 1)
+        self.assertIn("has a dot in it", error)
+
+    def test_add_secret(self) -> None:
+        """A known secret is read from standard input, and is not shown."""
+        output = self.run_ctl("callbridge", "add-secret", "cb1", typed=" hunter2 \n")
+        self.assertEqual(output, "cb1.example.com may connect.\n")
+        self.assertEqual(self.registry.secret("cb1"), "hunter2")
+
+    def test_change_secret(self) -> None:
+        """Adding the secret of a known Call Bridge changes it, and says so."""
+        self.registry.add_secret("cb1", "old")
+        output = self.run_ctl("callbridge", "add-secret", "cb1", typed="new\n")
+        self.assertIn("changed", output)
+        self.assertEqual(self.registry.secret("cb1"), "new")
+
+    def test_add_no_secret(self) -> None:
+        """Without a secret nothing is added."""
+        for typed in ("", "\n", "  \n"):
+            self.assertTrue(self.run_ctl("callbridge", "add-secret", "cb1", typed=typed, expect=1))
+        self.assertEqual(self.registry.names(), [])
+
+    def test_list_nothing(self) -> None:
+        """An empty registry is shown with the way to fill it."""
+        self.assertIn("xmppctl callbridge add NAME", self.run_ctl("callbridge", "list"))
+        self.assertEqual(self.run_ctl("--json", "callbridge", "list"), "[]\n")
+
+    def test_list_without_daemon(self) -> None:
+        """Names are listed without a daemon, which then is said."""
+        self.registry.add_secret("cb1", "hunter2")
+        output = self.run_ctl("callbridge", "list")
+        self.assertEqual(output, "Call Bridge  State\ncb1          daemon not running\n")
+        output = self.run_ctl("callbridge", "list", "--json")
+        self.assertEqual(json.loads(output), [{"name": "cb1", "state": None}])
+
+    def test_list_with_daemon(self) -> None:
+        """The daemon tells the states."""
+        self.answers["status"] = STATUS
+        for name in ("cb1", "cb2"):
+            self.registry.add(name)
+        output = self.run_ctl("callbridge", "list")
+        self.assertEqual(output.splitlines()[1:], ["cb1          registered", "cb2          down"])
+
+    def test_list_with_daemon_out_of_reach(self) -> None:
+        """A daemon that may run, but cannot be asked, is not said to be down."""
+        self.absence = NotRunning(self.socket, "No permission.")
+        self.registry.add("cb1")
+        self.assertIn("daemon not reached", self.run_ctl("callbridge", "list"))
+        self.assertEqual(self.errors, "xmppctl: No permission.\n")
+
+    def test_list_secrets(self) -> None:
+        """Secrets are listed only if asked for."""
+        self.registry.add_secret("cb1", "hunter2")
+        for more in ([], ["--json"]):
+            self.assertNotIn("hunter2", self.run_ctl("callbridge", "list", *more))
+            output = self.run_ctl("callbridge", "list", "--show-secrets", *more)
+            self.assertIn("hunter2", output)
+
+    def test_delete(self) -> None:
+        """A Call Bridge is taken out, and a running daemon closes its link."""
+        self.registry.add("cb1")
+        self.answers["callbridge-removed"] = {"closed": True}
+        output = self.run_ctl("callbridge", "del", "CB1")
+        self.assertEqual(output, "cb1 may not connect any more, and its link is closed.\n")
+        self.assertEqual(self.calls, [("callbridge-removed", {"name": "cb1"})])
+        self.assertEqual(self.registry.names(), [])
+
+    def test_delete_without_daemon(self) -> None:
+        """A Call Bridge is taken out without a daemon as well."""
+        self.registry.add("cb1")
+        output = self.run_ctl("callbridge", "del", "cb1", "--json")
+        self.assertEqual(json.loads(output), {"callbridge": "cb1", "closed": False})
+        self.assertEqual(self.registry.names(), [])
+
+    def test_delete_with_daemon_out_of_reach(self) -> None:
+        """That a link may still be up is an error."""
+        self.absence = NotRunning(self.socket, "No answer.")
+        self.registry.add("cb1")
+        error = self.run_ctl("callbridge", "del", "cb1", expect=1)
+        self.assertIn("its link could not be closed. No answer.", error)
+
+    def test_delete_unknown(self) -> None:
+        """A name that is not there is an error which names those that are."""
+        self.registry.add("cb1")
+        error = self.run_ctl("callbridge", "del", "cb2", expect=1)
+        self.assertIn("there is no Call Bridge cb2", error)
+        self.assertIn("cb1", error)
+        self.assertEqual(self.calls, [])
+
+    def test_status(self) -> None:
+        """The status is readable within 80 columns, and what is down takes one line."""
+        self.answers["status"] = STATUS
+        output = self.run_ctl("status")
+        lines = output.splitlines()
+        self.assertTrue(all(len(line) <= 80 for line in lines))
+        for words in (
+            *("example.com", "xmpp1.example.com", "12", "cb1  registered", "203.0.113.7:40112"),
+            *("CN=cb1.example.com", "PLAIN, SCRAM-SHA-256", "2026-01-0"),
+        ):
+            self.assertIn(words, output)
+        self.assertEqual(lines[-1], "cb2  down")
+
+    def test_status_for_programs(self) -> None:
+        """With --json, the daemon's status is passed on as it is."""
+        self.answers["status"] = STATUS
+        self.assertEqual(json.loads(self.run_ctl("status", "--json")), STATUS)
+
+    def test_status_without_daemon(self) -> None:
+        """Without a daemon there is no status, but a remedy."""
+        error = self.run_ctl("status", expect=1)
+        self.assertEqual(error, "xmppctl: It is not running. Start it.\n")
+
+    def test_status_refused(self) -> None:
+        """What the daemon refuses is passed on."""
+        self.answers["status"] = CommandError("not now")
+        self.assertEqual(self.run_ctl("status", expect=1), "xmppctl: not now\n")
+
+    def test_wrong_configuration(self) -> None:
+        """A configuration that cannot be used is named with its faults."""
+        self.ini.write_text("[xmppd]\ndomain = example.com\n")
+        error = self.run_ctl("callbridge", "list", expect=1)
+        self.assertIn(str(self.ini), error)
+        self.assertIn("hostname", error)
