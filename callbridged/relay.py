@@ -45,13 +45,14 @@ class Relay:
 
     def link_received(self, link: ActiveLink, element: Element) -> None:
         """Answer what came."""
-        if element.name != "iq":
+        if element.name != "iq" or link not in self._queries:
             return
         payload = element.firstChildElement()
         if payload is None or payload.uri != LOGIN:
             self._queries[link].deliver(element)
-        elif element.getAttribute("from") != link.domain or element["type"] != "set":
-            link.send(StanzaError("forbidden").toResponse(element))  # nobody else may ask
+        elif element.getAttribute("from") != link.domain or element.getAttribute("type") != "set":
+            if element.getAttribute("type") in ("get", "set"):  # nobody else may ask
+                link.send(StanzaError("forbidden").toResponse(element))
         else:
             detach(self._answer(link, element, payload), self.log, "answering a login")
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import SystemRandom
 from typing import Any
 
-from twisted.application.service import MultiService, Service
+from twisted.application.service import IService, MultiService, Service
 from twisted.logger import Logger
 
 from bridgewire import tls
 from bridgewire.certificates import load_authorities, load_identity
+from bridgewire.steps import Step
 from callbridged.backends import open_backend
 from callbridged.config import Config
 from callbridged.control import commands
@@ -23,26 +25,37 @@ from daemonkit.control import ControlService
 from daemonkit.notify import notify
 
 
-class Readiness(Service):
-    """Starts last and stops first: tells systemd and the log."""
+class Beginning(Service):
+    """Starts first: says what is about to run, and what of it deserves a look (step 2)."""
 
     log = Logger()
 
-    def __init__(self, config: Config, warnings: tuple[str, ...]) -> None:
+    def __init__(self, config: Config, warnings: Sequence[str]) -> None:
         self._config = config
         self._warnings = warnings
 
     def startService(self) -> None:
         super().startService()
-        for warning in self._warnings:
-            self.log.warn("{warning}", warning=warning)
         callbridge = self._config.callbridge
         self.log.info(
-            "ready: Call Bridge {name} for XMPP domain {domain}, users from {backend}",
-            name=callbridge.name,
+            "step {number} ({step}), {domain}: this is Call Bridge {name}, XMPP servers are found "
+            "by {how}, users are in {backend}",
+            number=Step.CONFIGURATION.number,
+            step=Step.CONFIGURATION,
             domain=callbridge.domain,
+            name=callbridge.name,
+            how="server_address" if callbridge.server_address else "SRV",
             backend=self._config.users.backend,
         )
+        for warning in self._warnings:
+            self.log.warn("{warning}", warning=warning)
+
+
+class Readiness(Service):
+    """Starts last and stops first: tells systemd."""
+
+    def startService(self) -> None:
+        super().startService()
         notify("READY=1")
 
     def stopService(self) -> None:
@@ -90,8 +103,11 @@ def make_service(reactor: Any, config: Config) -> MultiService:
         reactor, discovery, resolver, settings, Relay(reactor, logins), limit=callbridge.links
     )
     daemon = MultiService()
+    Beginning(config, (*config.warnings, *warnings)).setServiceParent(daemon)
+    if IService.providedBy(backend):
+        IService(backend).setServiceParent(daemon)
     links.setServiceParent(daemon)
     control = ControlService(reactor, callbridge.control_socket, commands(config, links, logins))
     control.setServiceParent(daemon)
-    Readiness(config, (*config.warnings, *warnings)).setServiceParent(daemon)
+    Readiness().setServiceParent(daemon)
     return daemon

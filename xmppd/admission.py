@@ -14,6 +14,7 @@ from bridgewire.handshake import component_digest, digests_match
 from bridgewire.jid import parse_host
 from bridgewire.namespaces import COMPONENT
 from bridgewire.steps import Reason, Step, StepFailure
+from xmppd.registry import RegistryFault
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Admission:
             text = "it does not say in 'to' which component it is"
             raise Refused("improper-addressing", Reason.PROTOCOL_ERROR, text)
         name, _, domain = parse_host(to).partition(".")
-        if domain != self.domain or self.secret(name) is None:
+        if domain != self.domain or self._secret(name) is None:
             raise Refused(
                 "host-unknown",
                 Reason.HOST_UNKNOWN,
@@ -78,7 +79,7 @@ class Admission:
 
     def check_digest(self, name: str, stream_id: str, offered: str) -> None:
         """Compare the handshake's digest, in constant time. Raises Refused."""
-        secret = self.secret(name)
+        secret = self._secret(name)
         expected = component_digest(stream_id, secret or secrets.token_hex())
         if not digests_match(offered, expected) or secret is None:
             raise Refused(
@@ -87,3 +88,9 @@ class Admission:
                 f"the secret of {name}.{self.domain} is not the one known here.",
                 "Compare its secret with `xmppctl callbridge list --show-secrets`.",
             )
+
+    def _secret(self, name: str) -> str | None:
+        try:
+            return self.secret(name)
+        except RegistryFault as fault:
+            raise Refused("internal-server-error", Reason.POLICY, f"{fault}") from None

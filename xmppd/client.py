@@ -1,7 +1,7 @@
 """The life of one client's stream as a state table: STARTTLS, SASL, resource binding, stanzas.
 
-The order is that of RFC 6120 section 9.1, or of XEP-0368, with TLS from the first byte. The table says what may happen when;
-`xmppd.client_stream` does it.
+The order is that of RFC 6120 section 9.1, or of XEP-0368, with TLS from the first byte. The table
+says what may happen when; `xmppd.client_stream` does it.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from xmppd.config import Config
 from xmppd.control import commands
 from xmppd.login import Logins
 from xmppd.queries import ServerQueries
-from xmppd.registry import Registry
+from xmppd.registry import Registry, RegistryFault
 from xmppd.router import Router
 from xmppd.sessions import Sessions
 
@@ -68,7 +68,7 @@ class Server:
             domain,
             self.sessions,
             component=self.components.registered.get,
-            known=lambda name: self.registry.secret(name) is not None,
+            known=self._may_register,
         )
         self.router.server = ServerQueries(self, self._component_addresses)
         self.clients = Clients(
@@ -88,6 +88,12 @@ class Server:
     def send(self, element: Element) -> None:
         """Send what the server itself says (`bridgewire.queries.Outlet`)."""
         self.router.route(element)
+
+    def _may_register(self, name: str) -> bool:
+        try:
+            return self.registry.secret(name) is not None
+        except RegistryFault:  # its link will say so; until then nobody knows
+            return True
 
     def _component_addresses(self) -> list[str]:
         return [stream.host for stream in self.components.registered.values()]
