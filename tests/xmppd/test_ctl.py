@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +50,9 @@ class CtlTests(SynchronousTestCase):
     """xmppctl with a daemon that is a function, or that does not run."""
 
     def setUp(self) -> None:
-        directory = Path(self.mktemp()).absolute()
-        directory.mkdir()
+        # Not self.mktemp(): a socket's path has at most 107 bytes.
+        directory = Path(tempfile.mkdtemp(prefix="xmppctl-"))
+        self.addCleanup(shutil.rmtree, directory)
         self.ini = directory / "xmppd.ini"
         self.socket = directory / "control.sock"
         self.ini.write_text(
