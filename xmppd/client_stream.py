@@ -141,7 +141,7 @@ class ClientStream:
         self.stream.send_header(
             from_=self._all.domain, stream_id=secrets.token_hex(8), version="1.0"
         )
-        self.stream.send(stream_features(self._facts, self._all.logins.mechanisms))
+        self.stream.send(stream_features(frozenset(self._facts), self._all.logins.mechanisms))
 
     def begin_tls(self) -> None:
         self.stream.send(Element((TLS, "proceed")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
 
 from twisted.words.xish.domish import Element
 
@@ -51,8 +52,12 @@ FEATURES = (
 )
 
 
-def stream_features(facts: set[Fact], mechanisms: Iterable[str]) -> Element:
-    """Answer ``<stream:features/>`` (RFC 6120 section 4.3.2) for a stream of these facts."""
+@lru_cache(maxsize=64)
+def stream_features(facts: frozenset[Fact], mechanisms: frozenset[str]) -> Element:
+    """Answer ``<stream:features/>`` (RFC 6120 section 4.3.2) for a stream of these facts.
+
+    The answer is shared: send it, change nothing.
+    """
     features = Element((STREAMS, "features"))
     for feature in FEATURES:
         if feature.needs <= facts and not feature.forbids & facts:
