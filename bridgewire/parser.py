@@ -8,6 +8,7 @@ peer cannot make us keep more than they say.
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NoReturn
@@ -22,6 +23,20 @@ from bridgewire.namespaces import STREAMS
 GRAIN = 1024
 
 UNDEFINED_ENTITY = errors.codes[errors.XML_ERROR_UNDEFINED_ENTITY]
+
+# Expat tries an unfinished token again only when twice its bytes are there ("reparse deferral",
+# since 2.6.0 and in Debian's 2.5.0), so a stanza that comes in small pieces would wait for the next
+# one. Python cannot always switch that off. Expat never sees an unfinished token here: what these
+# match is held back until the rest has come.
+_UNFINISHED = re.compile(
+    rb"""<(?:
+        (?:[^!?"'>][^"'>]*(?:"[^"]*"[^"'>]*|'[^']*'[^"'>]*)*(?:"[^"]*|'[^']*)?)?  # tag
+        | !(?:-|\[(?:C(?:D(?:AT?A?)?)?)?)?  # what may become a comment or CDATA
+        | \?(?:[^?]|\?(?!>))*  # processing instruction, XML declaration
+    )\Z""",
+    re.VERBOSE,
+)
+_UNFINISHED_TEXT = re.compile(rb"(?:&[^;<]*|\]\]?)\Z")
 
 
 class StreamFault(Exception):
@@ -102,6 +117,7 @@ class StreamParser(ExpatElementStream):
         self._events: list[Event] = []
         self._over = False
         self._fed = 0
+        self._held = b""
         self._tail = b""
         self._stanza_start = 0
         self._depth = 0
@@ -112,8 +128,6 @@ class StreamParser(ExpatElementStream):
         self.DocumentEndEvent = self._document_ended
         expat = self.parser
         expat.buffer_text = True
-        if hasattr(expat, "SetReparseDeferralEnabled"):  # else short stanzas wait for later bytes
-            expat.SetReparseDeferralEnabled(False)
         expat.XmlDeclHandler = self._declaration
         expat.StartDoctypeDeclHandler = self._refuse("document type declaration")
         expat.CommentHandler = self._refuse("comment")
@@ -140,13 +154,19 @@ class StreamParser(ExpatElementStream):
         return events
 
     def _parse(self, piece: bytes) -> None:
-        recent = self._tail + piece
-        self._tail = recent[-2:]
         self._fed += len(piece)
+        whole = self._held + piece
+        unfinished = _UNFINISHED.match(whole, max(whole.rfind(b"<"), 0))
+        if unfinished is None:
+            unfinished = _UNFINISHED_TEXT.search(whole, whole.rfind(b">") + 1)
+        cut = unfinished.start() if unfinished else len(whole)
+        self._held = whole[cut:]
+        recent = self._tail + whole[:cut]
+        self._tail = recent[-2:]
         try:
-            self.parser.Parse(piece)
+            self.parser.Parse(whole[:cut])
         except self.error as error:
-            at = self.parser.ErrorByteIndex - (self._fed - len(recent))
+            at = self.parser.ErrorByteIndex - (self._fed - len(self._held) - len(recent))
             if recent[at - 2 : at] == b"<!":  # only legal in front of the root element
                 raise StreamFault("restricted-xml", "declaration not allowed") from None
             if error.code == UNDEFINED_ENTITY:

@@ -1,1 +1,6 @@
-"""Tests of everything in this repository; one package per package, one module per module."""
+"""The tests. Hypothesis may take its time here: a loaded machine is no reason to fail."""
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")

@@ -68,9 +68,10 @@ class Streams(SynchronousTestCase):
         """A stanza comes out with its last byte, also when its bytes came one by one."""
         parser = StreamParser(AFTER_LOGIN)
         parser.feed(HEADER)
-        for byte in b"<iq id='1'/":
-            self.assertEqual(parser.feed(bytes([byte])), [])
-        self.assertEqual(len(parser.feed(b">")), 1)
+        for stanza in (b"<iq id='1'/>", b"<a b='>'>&#x10FFFF;</a>", b"<c><![CDATA['<']]></c>") * 3:
+            for byte in stanza[:-1]:
+                self.assertEqual(parser.feed(bytes([byte])), [])
+            self.assertEqual(len(parser.feed(stanza[-1:])), 1)
 
     def test_not_a_stream(self) -> None:
         """A root element that opens no XMPP stream is refused."""
@@ -160,7 +161,9 @@ BODIES = st.lists(
         [
             b"<a/>", b"<b x='1'>t</b>", b" ", b"<c><d/></c>", b"<!DOCTYPE a>", b"<!--", b"<?p q?>",
             b"&x;", b"</stream:stream>", b"<", b"\xff", b"x" * 3000, b"<e>" + b"y" * 5000 + b"</e>",
-            b"<f>" * 40, b"<g xmlns='urn:x' xmlns:y='urn:y' y:z='1'/>", "<é/>".encode(),
+            b"<f>" * 40, b"<h a='>' b=\"'>\"/>", b"<i>&#x10FFFF;]]&gt;&quot;</i>", b"<!", b"<![",
+            b"]]>", b"<j><![CDATA[<it's & ]] ></it>]]></j>", b"<k a='<'/>", b"<l>a & b</l>", b"\r",
+            b"&am",             b"<g xmlns='urn:x' xmlns:y='urn:y' y:z='1'/>", "<é/>".encode(),
         ]
     ),
     max_size=12,
