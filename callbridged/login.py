@@ -165,8 +165,8 @@ class LoginService:
     def _begin(self, request: LoginRequest, link: Hashable) -> _Session:
         if self._open >= self.capacity:
             refusal = NoRoom(f"{self._open} logins are under way, and we take {self.capacity}")
-            if self._quiet.admit("no room") is not None:
-                self.log.warn("a login was refused: {refusal}", refusal=refusal)
+            text = "a login was refused: {refusal}"
+            self._quiet.warn(self.log, "no room", text, refusal=str(refusal))
             raise refusal
         name = str(request.element.getAttribute("mechanism", ""))
         exchange = None

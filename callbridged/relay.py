@@ -101,8 +101,8 @@ class Relay:
         try:
             reply = await self._logins.answer(LoginRequest.from_element(payload), link)
         except WireFault as fault:
-            if self._quiet.admit(link) is not None:
-                self.log.warn("{target} sent a bad login: {fault}", target=link.target, fault=fault)
+            text = "{target} sent a bad login: {fault}"
+            self._quiet.warn(self.log, link.target, text, target=link.target, fault=str(fault))
             link.send(StanzaError(fault.condition, type="modify").toResponse(iq))
         except NoRoom:
             link.send(StanzaError("resource-constraint", type="wait").toResponse(iq))

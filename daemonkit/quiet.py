@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 
 class Quiet:
@@ -20,8 +21,15 @@ class Quiet:
         self._size = size
         self._seen: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()
 
-    def admit(self, key: Hashable) -> int | None:
-        """Answer None where the event is to be left out, else how many were before it."""
+    def warn(self, log: Logger, key: Hashable, text: str, **fields: object) -> None:
+        """Log a warning, as ``log.warn(text, **fields)``, unless ``key`` had its turn already."""
+        held_back = self._admit(key)
+        if held_back is not None:
+            more = f" (and {held_back} more like this)" if held_back else ""
+            log.warn(text + "{more}", more=more, **fields)
+
+    def _admit(self, key: Hashable) -> int | None:
+        """Answer None where the event is to be left out, else how many before it were."""
         now = self._clock.seconds()
         last, held_back = self._seen.get(key, (-self._window, 0))
         if now - last < self._window:

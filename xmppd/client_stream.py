@@ -267,9 +267,10 @@ class ClientStream:
             self._all.sessions.unbind(self)
 
     def refuse(self, condition: str, text: str) -> None:
-        key = (self._peer, condition)
-        if condition != "system-shutdown" and self._all.quiet.admit(key) is not None:
-            self.log.info(
+        if condition != "system-shutdown":
+            self._all.quiet.warn(
+                self.log,
+                (self._peer, condition),
                 "client {jid} from {peer}: stream ended with {condition}: {text}",
                 jid=self.jid.full(),
                 peer=self._peer,
@@ -290,14 +291,9 @@ class ClientStream:
         self.machine.refused("conflict", "this resource was bound by another stream")
 
     def _report(self, failure: StepFailure) -> None:
-        held_back = self._all.quiet.admit((failure.step, failure.reason))
-        if held_back is not None:
-            self.log.warn(
-                "login from {peer}: {failure}{more}",
-                peer=self._peer,
-                failure=str(failure),
-                more=f" (and {held_back} more like this)" if held_back else "",
-            )
+        key = (failure.step, failure.reason)
+        text = "login from {peer}: {failure}"
+        self._all.quiet.warn(self.log, key, text, peer=self._peer, failure=str(failure))
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

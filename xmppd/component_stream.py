@@ -283,15 +283,9 @@ class ComponentStream:
     def _report(self, failure: StepFailure) -> None:
         who = self.host or "a component"
         address = self.peer.rpartition(":")[0]
-        held_back = self._others.quiet.admit((who, address, failure.step, failure.reason))
-        if held_back is not None:
-            self.log.warn(
-                "{who} from {peer}: {failure}{more}",
-                who=who,
-                peer=self.peer,
-                failure=str(failure),
-                more=f" (and {held_back} more like this)" if held_back else "",
-            )
+        key = (who, address, failure.step, failure.reason)
+        text = "{who} from {peer}: {failure}"
+        self._others.quiet.warn(self.log, key, text, who=who, peer=self.peer, failure=str(failure))
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
