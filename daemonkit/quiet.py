@@ -21,7 +21,7 @@ class Quiet:
         self._size = size
         self._seen: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()
 
-    def warn(self, log: Logger, key: Hashable, text: str, **fields: object) -> None:
+    def warn(self, log: Logger, key: Hashable, text: str, /, **fields: object) -> None:
         """Log a warning, as ``log.warn(text, **fields)``, unless ``key`` had its turn already."""
         held_back = self._admit(key)
         if held_back is not None:
