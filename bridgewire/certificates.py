@@ -73,7 +73,7 @@ def check_server_names(
     remedy = (
         f"Issue the certificate of {_shown(host)} anew with {' and '.join(dict.fromkeys(wanted))} "
         "as subject alternative names, put it where [tls] certificate in xmppd.ini says, and "
-        "reload xmppd."
+        "restart xmppd."
     )
     if not lacks_domain:
         remedy += (
@@ -96,7 +96,7 @@ def check_callbridge_name(certificate: x509.Certificate, component: str) -> None
     remedy = (
         f"Issue the Call Bridge's certificate anew with {_san(component)}, spelled out, as "
         "subject alternative name, put it where [tls] certificate in callbridged.ini says, and "
-        "reload callbridged; or correct name and domain under [callbridge] there."
+        "restart callbridged; or correct name and domain under [callbridge] there."
     )
     raise _mismatch("The Call Bridge's certificate", certificate, offered, missing, remedy)
 

@@ -184,7 +184,7 @@ def _mismatch(
 def _validity(path: Path, chain: list[x509.Certificate], now: datetime) -> list[str]:
     return [
         f"{path}: certificate {place} in it ({subject(certificate.subject)}) {problem}. "
-        "Renew it and reload, or correct this machine's clock."
+        "Renew it and restart the daemon, or correct this machine's clock."
         for place, certificate in enumerate(chain, start=1)
         if (problem := outside_validity(certificate, now))
     ]

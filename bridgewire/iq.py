@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.words.xish.domish import Element
 
@@ -51,7 +51,7 @@ def error_condition(stanza: Element) -> str:
         if part.name == "error":
             for child in part.elements():
                 if child.uri == STANZA_ERRORS and child.name != "text":
-                    return str(child.name)
+                    return str(child.name[:50])
     return "undefined-condition"
 
 
@@ -66,6 +66,7 @@ class Requests:
         self._clock = clock
         self._send = send
         self._pending: dict[tuple[str, str], _Pending] = {}
+        self._lost = False
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -76,6 +77,8 @@ class Requests:
         The Deferred fails with RequestFailed, RequestTimedOut (after ``timeout`` seconds) or
         StreamLost. Cancelling it gives up the wait.
         """
+        if self._lost:
+            return fail(StreamLost())
         iq["id"] = secrets.token_hex(8)
         key = (str(iq.getAttribute("to", "")), iq["id"])
         result: Deferred[Element] = Deferred(lambda _: self._give_up(key))
@@ -98,7 +101,8 @@ class Requests:
         return True
 
     def lost(self) -> None:
-        """The stream is gone: nothing that is pending will be answered."""
+        """The stream is gone: nothing is answered any more, pending or yet to come."""
+        self._lost = True
         for key in list(self._pending):
             self._fail(key, StreamLost())
 

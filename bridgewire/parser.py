@@ -31,12 +31,16 @@ UNDEFINED_ENTITY = errors.codes[errors.XML_ERROR_UNDEFINED_ENTITY]
 _UNFINISHED = re.compile(
     rb"""<(?:
         (?:[^!?"'>][^"'>]*(?:"[^"]*"[^"'>]*|'[^']*'[^"'>]*)*(?:"[^"]*|'[^']*)?)?  # tag
-        | !(?:-|\[(?:C(?:D(?:AT?A?)?)?)?)?  # what may become a comment or CDATA
+        | !-?  # what may become a comment, CDATA or a declaration
         | \?(?:[^?]|\?(?!>))*  # processing instruction, XML declaration
     )\Z""",
     re.VERBOSE,
 )
 _UNFINISHED_TEXT = re.compile(rb"(?:&[^;<]*|\]\]?)\Z")
+
+# The serializer of Twisted Words writes namespaces as they are. One with any of these would not be
+# the end of its own attribute when we pass it on, but whatever its author likes.
+_UNSAFE_IN_NAMESPACE = re.compile(r"""[\s<>&"']""")
 
 
 class StreamFault(Exception):
@@ -56,6 +60,7 @@ class Limits:
     """How much a peer may send.
 
     ``stanza_bytes``, ``depth``, ``attributes`` and ``elements`` hold for each child of the stream;
+    ``tag_bytes`` for one tag, which is looked at anew with each grain until its end has come;
     ``stream_bytes`` and ``stream_elements`` for the stream as a whole (0: no limit), which is what
     bounds a peer that has not proved who it is. ``unsent_bytes`` is how much may wait for a peer
     that reads slowly.
@@ -65,6 +70,7 @@ class Limits:
     depth: int = 32
     attributes: int = 32
     elements: int = 2000
+    tag_bytes: int = 8 * 1024
     stream_bytes: int = 0
     stream_elements: int = 0
     unsent_bytes: int = 1024 * 1024
@@ -83,6 +89,16 @@ AFTER_LOGIN = Limits()
 #: A Call Bridge or component carries the traffic of many users.
 COMPONENT_LINK = replace(
     AFTER_LOGIN, stanza_bytes=1024 * 1024, elements=10_000, unsent_bytes=16 * 1024 * 1024
+)
+#: What a component takes from its server: a stanza that just passed the server's own limits is
+#: longer once it is written anew, with everything escaped and each namespace declared.
+SERVER_LINK = replace(
+    COMPONENT_LINK,
+    stanza_bytes=16 * 1024 * 1024,
+    depth=40,
+    attributes=128,
+    elements=20_000,
+    tag_bytes=1024 * 1024,
 )
 
 
@@ -122,6 +138,7 @@ class StreamParser(ExpatElementStream):
         self._stanza_start = 0
         self._depth = 0
         self._elements = 0
+        self._expanded = 0
         self._total_elements = 0
         self.DocumentStartEvent = self._document_started
         self.ElementEvent = self._stanza_ended
@@ -160,6 +177,9 @@ class StreamParser(ExpatElementStream):
         if unfinished is None:
             unfinished = _UNFINISHED_TEXT.search(whole, whole.rfind(b">") + 1)
         cut = unfinished.start() if unfinished else len(whole)
+        cdata = whole.rfind(b"<![", 0, cut)
+        if cdata >= 0 and cut - cdata < len(b"<![CDATA["):
+            cut = cdata
         self._held = whole[cut:]
         recent = self._tail + whole[:cut]
         self._tail = recent[-2:]
@@ -167,7 +187,7 @@ class StreamParser(ExpatElementStream):
             self.parser.Parse(whole[:cut])
         except self.error as error:
             at = self.parser.ErrorByteIndex - (self._fed - len(self._held) - len(recent))
-            if recent[at - 2 : at] == b"<!":  # only legal in front of the root element
+            if at >= 2 and recent[at - 2 : at] == b"<!":  # only legal in front of the root element
                 raise StreamFault("restricted-xml", "declaration not allowed") from None
             if error.code == UNDEFINED_ENTITY:
                 raise StreamFault("restricted-xml", "entity reference not allowed") from None
@@ -181,6 +201,8 @@ class StreamParser(ExpatElementStream):
     def _check_bytes(self) -> None:
         if self._fed - self._stanza_start > self.limits.stanza_bytes:
             raise StreamFault("policy-violation", "element too large")
+        if len(self._held) > self.limits.tag_bytes:
+            raise StreamFault("policy-violation", "tag too large")
         if 0 < self.limits.stream_bytes < self._fed:
             raise StreamFault("policy-violation", "too much sent before logging in")
 
@@ -210,9 +232,18 @@ class StreamParser(ExpatElementStream):
             raise StreamFault("policy-violation", "too many elements")
         if len(attrs) + len(self.localPrefixes) > limits.attributes:
             raise StreamFault("policy-violation", "too many attributes")
+        # Names come with their namespaces, which count each time: they may be written each time.
+        self._expanded += len(name) + sum(map(len, attrs))
+        if self._expanded > limits.stanza_bytes:
+            raise StreamFault("policy-violation", "namespaces too long")
         if 0 < limits.stream_elements < self._total_elements:
             raise StreamFault("policy-violation", "too many elements before logging in")
         super()._onStartElement(name, attrs)
+
+    def _onStartNamespace(self, prefix: str | None, uri: str | None) -> None:
+        if uri and _UNSAFE_IN_NAMESPACE.search(uri):
+            raise StreamFault("bad-format", "no namespace has such characters")
+        super()._onStartNamespace(prefix, uri)
 
     def _onEndElement(self, name: str) -> None:
         self._depth -= 1
@@ -229,6 +260,7 @@ class StreamParser(ExpatElementStream):
     def _next_stanza(self) -> None:
         self._stanza_start = self.parser.CurrentByteIndex
         self._elements = 0
+        self._expanded = 0
 
     def _document_started(self, root: Element) -> None:
         if (root.uri, root.name) != (STREAMS, "stream"):

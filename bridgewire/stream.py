@@ -111,6 +111,8 @@ class XmlStream(xmlstream.XmlStream):
     def connectionMade(self) -> None:
         if hasattr(self.transport, "setTcpNoDelay"):
             self.transport.setTcpNoDelay(True)
+        if hasattr(self.transport, "setTcpKeepAlive"):  # a client that vanished is no session
+            self.transport.setTcpKeepAlive(True)
         self.transport.registerProducer(self, True)
         super().connectionMade()
         self._tell(self.owner.connected)

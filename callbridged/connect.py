@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
@@ -100,8 +101,10 @@ def _explain(failure: Failure | None, timeout: float) -> str:
         return f"no answer within {timeout:g} s"
     if failure.check(error.ConnectionRefusedError):
         return "connection refused"
-    reason = getattr(failure.value, "osError", None)
-    return str(getattr(reason, "strerror", None) or failure.getErrorMessage()).lower().rstrip(".")
+    reason = getattr(failure.value, "osError", None)  # an OSError, or its number alone
+    number = getattr(reason, "errno", reason)
+    said = os.strerror(number) if isinstance(number, int) else failure.getErrorMessage()
+    return said.lower().rstrip(".")
 
 
 @implementer(IProtocolFactory)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from automat import TypeMachineBuilder
 
 from bridgewire.steps import StepFailure
+from bridgewire.tables import new_table
 from callbridged.link_interface import LinkActions, LinkInputs, State
 from callbridged.refusals import (
     CLOSED_REGISTERED,
@@ -25,10 +26,7 @@ from callbridged.refusals import (
 
 def make_table() -> TypeMachineBuilder[LinkInputs, LinkActions]:
     """Answer the table; apart from the machine so that a test can see that it is total."""
-    table: TypeMachineBuilder[LinkInputs, LinkActions] = TypeMachineBuilder(
-        LinkInputs,
-        LinkActions,  # type: ignore[type-abstract]  # it is not made here
-    )
+    table = new_table(LinkInputs, LinkActions)  # type: ignore[type-abstract]
     on = LinkInputs
     idle = table.state("idle")
     resolving = table.state("resolving")

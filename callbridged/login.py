@@ -24,6 +24,7 @@ from bridgewire.login import (
     sasl_failure,
     sasl_message,
 )
+from bridgewire.steps import Step
 from callbridged.backends import BackendUnavailable, IUserBackend
 from callbridged.mechanisms import MECHANISMS
 from callbridged.mechanisms.exchange import Answer, Challenge, Exchange, SaslFailure, Terms
@@ -242,7 +243,9 @@ class LoginService:
         if not link.sessions:
             del self._links[session.link]
         self.log.info(
-            "login: {user!r} from {peer} by {mechanism}: {outcome} ({took})",
+            "step {number} ({step}): {user!r} from {peer} by {mechanism}: {outcome} ({took})",
+            number=Step.LOGIN.number,
+            step=Step.LOGIN,
             user=session.exchange.username[:SHOWN] if session.exchange else "",
             peer=session.peer or "unknown",
             mechanism=session.mechanism,

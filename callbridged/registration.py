@@ -21,7 +21,7 @@ from bridgewire.handshake import component_digest
 from bridgewire.iq import RequestError, RequestFailed, Requests, ping
 from bridgewire.keepalive import Keepalive
 from bridgewire.namespaces import COMPONENT, PING, STREAMS
-from bridgewire.parser import BEFORE_LOGIN, COMPONENT_LINK, StreamFault
+from bridgewire.parser import BEFORE_LOGIN, SERVER_LINK, StreamFault
 from bridgewire.steps import Step, StepFailure
 from bridgewire.stream import XmlStream
 from callbridged.discovery import Target
@@ -148,7 +148,7 @@ class Registration:
         if (element.uri, element.name) == (COMPONENT, "handshake"):
             self._step = Step.ACTIVE
             self._take = self._take_stanza
-            self.stream.set_limits(COMPONENT_LINK)
+            self.stream.set_limits(SERVER_LINK)
             self._tell(Step.REGISTERED, f"the server accepted {self.component}")
             self._inputs.accepted()
         else:

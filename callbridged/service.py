@@ -71,6 +71,7 @@ def link_settings(config: Config) -> tuple[LinkSettings, tuple[str, ...]]:
     """
     identity = load_identity(config.tls.certificate, config.tls.private_key)
     authorities = load_authorities(config.tls.xmpp_ca)
+    tls.link_client(identity, authorities)  # what OpenSSL does not take shows now
     settings = LinkSettings(
         name=config.callbridge.name,
         domain=config.callbridge.domain,

@@ -165,7 +165,7 @@ def _change(path: Path, change: Callable[[bytes, Users], bytes]) -> None:
     try:
         with directory_lock(path):
             users, content = _read(path)
-            replace_file(path, change(content, users))
+            replace_file(path, change(content, users), account="callbridged")
     except OSError as error:
         raise _refused(path, error) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pwd
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -25,11 +26,13 @@ def directory_lock(path: Path) -> Iterator[None]:
         os.close(directory)
 
 
-def replace_file(path: Path, content: bytes, mode: int = 0o600) -> None:
+def replace_file(path: Path, content: bytes, account: str | None = None) -> None:
     """Put ``content`` in the place of what is at ``path``, or make it.
 
     A file that is there keeps its owner and its mode, but for what others may do, which is
-    nothing. A new one gets ``mode``, and the owner of its directory where this is root.
+    nothing. A new one is for its owner alone (0600). Made by root, it belongs to the owner of its
+    directory; where that is root too, the group of ``account`` may read it (0640), so that a
+    daemon that runs as that user can.
 
     Raises:
         OSError: nothing was changed. PermissionError also where the owner could not be kept.
@@ -40,8 +43,22 @@ def replace_file(path: Path, content: bytes, mode: int = 0o600) -> None:
         mode = stat.S_IMODE(there.st_mode) & 0o660
         _write(path, content, mode, (there.st_uid, there.st_gid))
         return
+    if os.geteuid() != 0:
+        _write(path, content, 0o600, None)
+        return
     above = path.parent.stat()
-    _write(path, content, mode, (above.st_uid, above.st_gid) if os.geteuid() == 0 else None)
+    known = find_account(account) if above.st_uid == 0 else None
+    if known is None:
+        _write(path, content, 0o600, (above.st_uid, above.st_gid))
+    else:
+        _write(path, content, 0o640, (0, known.pw_gid))
+
+
+def find_account(name: str | None) -> pwd.struct_passwd | None:
+    """Answer the user of this name, if the machine has one."""
+    with suppress(KeyError):
+        return pwd.getpwnam(name) if name else None
+    return None
 
 
 def _write(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None) -> None:

@@ -12,6 +12,8 @@ from typing import Protocol
 from automat import TypeMachineBuilder
 from twisted.words.xish.domish import Element
 
+from bridgewire.tables import new_table
+
 
 class ClientInputs(Protocol):
     """What can happen to a client's stream."""
@@ -98,10 +100,7 @@ class ClientActions(Protocol):
 
 def make_table() -> TypeMachineBuilder[ClientInputs, ClientActions]:
     """Answer the table; apart from the machine so that a test can see that it is total."""
-    table: TypeMachineBuilder[ClientInputs, ClientActions] = TypeMachineBuilder(
-        ClientInputs,
-        ClientActions,  # type: ignore[type-abstract]
-    )
+    table = new_table(ClientInputs, ClientActions)  # type: ignore[type-abstract]
     on = ClientInputs
     opening = table.state("opening")
     offering_tls = table.state("offering_tls")

@@ -218,7 +218,10 @@ class ClientStream:
         try:
             if len(wanted.encode()) > 1023:
                 raise InvalidFormat("resource too long")
-            self.jid = parse_jid(f"{self.jid.userhost()}/{wanted or secrets.token_hex(8)}")
+            jid = parse_jid(f"{self.jid.userhost()}/{wanted or secrets.token_hex(8)}")
+            if not jid.resource:
+                raise InvalidFormat("nothing is left of the resource")
+            self.jid = jid
         except InvalidFormat:
             self.jid = parse_jid(f"{self.jid.userhost()}/{secrets.token_hex(8)}")
         self._stop_timer()

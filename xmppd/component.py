@@ -12,6 +12,7 @@ from typing import Protocol
 from automat import TypeMachineBuilder
 from twisted.words.xish.domish import Element
 
+from bridgewire.tables import new_table
 from xmppd.admission import Refusal
 
 
@@ -85,10 +86,7 @@ class ComponentActions(Protocol):
 
 def make_table() -> TypeMachineBuilder[ComponentInputs, ComponentActions]:
     """Answer the table; apart from the machine so that a test can see that it is total."""
-    table: TypeMachineBuilder[ComponentInputs, ComponentActions] = TypeMachineBuilder(
-        ComponentInputs,
-        ComponentActions,  # type: ignore[type-abstract]
-    )
+    table = new_table(ComponentInputs, ComponentActions)  # type: ignore[type-abstract]
     on = ComponentInputs
     opening = table.state("opening")
     proving = table.state("proving")

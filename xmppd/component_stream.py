@@ -19,7 +19,7 @@ from bridgewire.iq import Requests, ping
 from bridgewire.jid import InvalidFormat, parse_jid
 from bridgewire.keepalive import Keepalive
 from bridgewire.login import WireFault
-from bridgewire.namespaces import COMPONENT, ERRORS
+from bridgewire.namespaces import COMPONENT, CONTENT, ERRORS
 from bridgewire.parser import BEFORE_LOGIN, COMPONENT_LINK, StreamFault
 from bridgewire.steps import Reason, Step, StepFailure
 from bridgewire.stream import XmlStream
@@ -66,6 +66,7 @@ class ComponentStream:
         self._others = others
         self._timer: IDelayedCall | None = None
         self._stream_id = secrets.token_hex(16)
+        self._proved = False
         self.name = ""
         self.host = ""
         self.peer = ""
@@ -131,11 +132,15 @@ class ComponentStream:
     # Checks before the table hears of it
 
     def _handshake(self, element: Element) -> None:
+        if self._proved:
+            self._refuse("not-authorized", Reason.PROTOCOL_ERROR, "it sent a second handshake")
+            return
         try:
             self._others.admission.check_digest(self.name, self._stream_id, str(element))
         except Refused as refused:
             self.machine.refused(refused.refusal)
             return
+        self._proved = True
         if self.name in self._others.registered:
             self.machine.contested()
         else:
@@ -147,7 +152,10 @@ class ComponentStream:
             sender = parse_jid(element.getAttribute("from", "")).host
         except InvalidFormat:
             sender = None
-        if sender != self.host:
+        if element.uri not in CONTENT or element.name not in ("message", "presence", "iq"):
+            text = f"it sent {element.name!r:.50}, which is no stanza"
+            self._refuse("unsupported-stanza-type", Reason.PROTOCOL_ERROR, text)
+        elif sender != self.host:
             text = f"it sent a stanza from {element.getAttribute('from')!r:.100}"
             self._refuse("invalid-from", Reason.PROTOCOL_ERROR, text)
         else:

@@ -44,10 +44,12 @@ class Components:
         return ComponentStream(self).stream
 
     def dismiss(self, name: str, text: str) -> bool:
-        """Close the link that holds ``name``; True if there was one."""
+        """Close the link that holds ``name``, and those that want to; True if one held it."""
         held = self.registered.get(name)
-        if held is not None:
-            held.machine.dismissed("not-authorized", text)
+        # Who waits for the place of the one that holds it goes first, or it would be let in.
+        waiting = [one for one in self.open if one.name == name and one is not held]
+        for stream in (*waiting, *([] if held is None else [held])):
+            stream.machine.dismissed("not-authorized", text)
         return held is not None
 
     def close(self) -> None:

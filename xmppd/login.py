@@ -95,7 +95,8 @@ class Logins:
             try:
                 await turn
             except CancelledError:
-                self._queue.remove(turn)
+                if turn in self._queue:
+                    self._queue.remove(turn)
                 raise
         return None
 
@@ -109,13 +110,15 @@ class Logins:
     def release(self, bridge: CallBridge) -> None:
         """A login of ``bridge`` is over."""
         bridge.outstanding -= 1
-        self.wake()
+        self.wake(bridge)
 
-    def wake(self) -> None:
-        """Let those who wait look again."""
-        waiting, self._queue = self._queue, deque()
-        for turn in waiting:
-            turn.callback(None)
+    def wake(self, only_for: CallBridge | None = None) -> None:
+        """Let those who wait look again, in turn; or as many as one Call Bridge has room for."""
+        for _ in range(len(self._queue)):
+            full = only_for is not None and only_for.outstanding >= only_for.capacity
+            if full or not self._queue:
+                return
+            self._queue.popleft().callback(None)
 
 
 class Login:
@@ -245,7 +248,8 @@ class Login:
         )
 
     def _left(self) -> float:
-        return self._ends_at - self._logins.clock.seconds()
+        # The deadline may have passed with its timer still to come, in a reactor that is busy.
+        return max(0.0, self._ends_at - self._logins.clock.seconds())
 
 
 def _failed(reason: Reason, text: str) -> StepFailure:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from daemonkit.files import check_secret
 from daemonkit.hosts import parse_label
+from daemonkit.replace import find_account
 
 #: The schema, as PRAGMA user_version counts it.
 SCHEMA = 1
@@ -178,11 +179,16 @@ class Registry:
     def _create(self) -> None:
         """Make an empty file, if there is none, that the daemon's user can use.
 
-        Whoever makes it may be root while the daemon is not: the file belongs to whom its
-        directory belongs to. SQLite gives its journal files the owner of the file by itself.
+        Whoever makes it may be root while the daemon is not: a directory that is made belongs to
+        the user xmppd, if there is one, and the file to whom its directory belongs to. SQLite gives
+        its journal files the owner of the file by itself.
         """
         directory = self.path.parent
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not directory.exists():
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            daemon = find_account("xmppd")
+            if os.geteuid() == 0 and daemon is not None:
+                os.chown(directory, daemon.pw_uid, daemon.pw_gid)
         try:
             # O_EXCL: no link that somebody has put there is followed.
             file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

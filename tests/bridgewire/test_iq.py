@@ -55,6 +55,12 @@ class RequestsTests(SynchronousTestCase):
         failure = self.failureResultOf(asked, RequestFailed)
         self.assertEqual(failure.value.condition, "service-unavailable")
 
+    def test_asked_too_late(self) -> None:
+        """On a stream that is gone a request fails at once, and nothing is left to wait for."""
+        self.requests.lost()
+        self.failureResultOf(self.ask(), StreamLost)
+        self.assertEqual((self.sent, self.clock.getDelayedCalls()), ([], []))
+
     def test_timeout(self) -> None:
         """Without an answer it fails when its time is over, and is forgotten."""
         asked = self.ask()

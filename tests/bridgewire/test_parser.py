@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bridgewire.parser import (
     AFTER_LOGIN,
     BEFORE_LOGIN,
+    SERVER_LINK,
     Event,
     Footer,
     Header,
@@ -106,6 +107,12 @@ class Restricted(SynchronousTestCase):
         ):
             self.assertEqual(parse(HEADER + text)[1:], ["fault restricted-xml"], text)
 
+    def test_namespace_that_would_break_out(self) -> None:
+        """A namespace that, written as it is, would end its attribute is refused."""
+        for unsafe in (b"u&apos;/>&lt;evil/>", b"a&amp;b", b"&lt;", b"a&#10;b", b"&quot;"):
+            for body in (b"<a xmlns='%s'/>", b"<a xmlns:p='%s'/>", b"<a><p:b xmlns:p='%s'/></a>"):
+                self.assertEqual(parse(HEADER + body % unsafe)[1:], ["fault bad-format"], unsafe)
+
     def test_entity_expansion(self) -> None:
         """A document type in front of the stream is refused before its entities are read."""
         bomb = b"<!DOCTYPE x [<!ENTITY a 'aaaaaaaa'><!ENTITY b '&a;&a;&a;'>]>"
@@ -139,6 +146,16 @@ class LimitsHold(SynchronousTestCase):
         self.assert_refused(b"<a " + b" ".join(b"a%d='x'" % n for n in range(40)) + b"/>")
         self.assert_refused(b"<a " + b" ".join(b"xmlns:a%d='x'" % n for n in range(40)) + b"/>")
 
+    def test_tag(self) -> None:
+        """A tag that does not end is refused long before the stanza is too large."""
+        self.assert_refused(b"<a x='" + b"x" * 10_240, AFTER_LOGIN)
+
+    def test_namespaces(self) -> None:
+        """A long namespace counts each time it is used: it may have to be written each time."""
+        declared = b"<a xmlns:p='" + b"n" * 10_000 + b"'>"
+        self.assert_refused(declared + b"<p:b/>" * 30, AFTER_LOGIN)
+        self.assert_refused(declared + b"<b p:x=''/>" * 30, AFTER_LOGIN)
+
     def test_elements(self) -> None:
         """Many children of one stanza are refused."""
         self.assert_refused(b"<a>" + b"<b/>" * 5000, AFTER_LOGIN)
@@ -148,6 +165,22 @@ class LimitsHold(SynchronousTestCase):
         self.assert_refused(b"<a/>" * 32)
         self.assert_refused((b"<a>" + b"x" * 1000 + b"</a>") * 9)
         self.assert_refused(b" " * 10_000)
+
+    def test_what_one_may_send_a_component_takes(self) -> None:
+        """A client's largest stanza, written anew by the server, does not break a link."""
+        many = "".join(f" a{number}=''" for number in range(31))
+        foreign = "".join(f" p{number}:a=''" for number in range(28))
+        prefixes = "".join(f" xmlns:p{number}='urn:{'n' * 40}:{number}'" for number in range(28))
+        header = HEADER.replace(b" to=", prefixes.encode() + b" to=")
+        quotes = ('<b a="' + "'" * 8000 + '"/>') * 31
+        for body in (f"<a to=''{many}>{quotes}</a>", f"<a><b{foreign}/></a>", "<p1:a/>"):
+            parser = StreamParser(AFTER_LOGIN)
+            stanza = parser.feed(header + body.encode())[1]
+            assert isinstance(stanza, Stanza)
+            stanza.element["from"] = "alice@example.com/phone"
+            written = stanza.element.toXml().encode()
+            taken = parse(HEADER + written, limits=SERVER_LINK)
+            self.assertEqual([one.partition(" ")[0] for one in taken], ["header", "stanza"])
 
     def test_after_login_stanzas_do_not_add_up(self) -> None:
         """After login each stanza has the limits for itself."""

@@ -475,7 +475,7 @@ class Log(LoginCase):
     """One line for each login."""
 
     def lines(self) -> list[str]:
-        return [line for line in self.logged if line.startswith("login: ")]
+        return [line for line in self.logged if line.startswith("step 12 (login): ")]
 
     def test_one_line(self) -> None:
         """A login is one line, however many messages it took, with user, peer and outcome."""
@@ -484,8 +484,8 @@ class Log(LoginCase):
         self.assertEqual(
             self.lines(),
             [
-                "login: 'alice' from 203.0.113.7 by SCRAM-SHA-256: success (0.0 ms)",
-                "login: 'bob' from 203.0.113.7 by PLAIN: not-authorized (0.0 ms)",
+                "step 12 (login): 'alice' from 203.0.113.7 by SCRAM-SHA-256: success (0.0 ms)",
+                "step 12 (login): 'bob' from 203.0.113.7 by PLAIN: not-authorized (0.0 ms)",
             ],
         )
 

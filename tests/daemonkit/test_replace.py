@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import stat
 import threading
 from pathlib import Path
@@ -66,6 +67,22 @@ class Replacing(SynchronousTestCase):
         replace_file(link, b"new")
         self.assertTrue(link.is_symlink())
         self.assertEqual(self.path.read_bytes(), b"new")
+
+    def test_account(self) -> None:
+        """What root makes in a directory of root's can be read by the daemon's group."""
+        given: list[tuple[int, int]] = []
+        self.patch(os, "geteuid", lambda: 0)
+        self.patch(os, "fchown", lambda file, user, group: given.append((user, group)))
+        nobody = pwd.getpwnam("nobody")
+        above = os.stat_result((0o40700, 1, 1, 1, 0, 0, 0, 0, 0, 0))
+        self.patch(
+            Path, "stat", lambda path, **_: above if path == self.directory else os.stat(path)
+        )
+        replace_file(self.path, b"x", account="nobody")
+        self.assertEqual(self.mode(), 0o640)
+        self.assertEqual(given, [(0, nobody.pw_gid)])
+        replace_file(self.directory / "other", b"x", account="no-such-user")
+        self.assertEqual(stat.S_IMODE(os.stat(self.directory / "other").st_mode), 0o600)
 
     def test_owner(self) -> None:
         """As root: a new file belongs to its directory's owner, an old one to its own."""

@@ -145,7 +145,7 @@ class ClientTests(ClientCase):
 
     def test_server_makes_resource(self) -> None:
         """Without a wish, or with an impossible one, the server makes the resource up."""
-        for wish in ("", "x" * 2000):
+        for wish in ("", "x" * 2000, "\u00ad"):
             self.bound(resource=wish)
             self.assertRegex(self.answer, "<jid>alice@example.com/[0-9a-f]{16}</jid>")
 

@@ -116,6 +116,34 @@ class ComponentTests(SynchronousTestCase):
             self.assertNotIn("cb1", self.components.registered)
         self.assertEqual(self.routed, [])
 
+    def test_no_stanza(self) -> None:
+        """What is no stanza is not passed on: it could end the stream of whoever gets it."""
+        for text in (
+            "<stream:error from='cb1.example.com' to='echo.example.com'/>",
+            "<message xmlns='urn:x' from='cb1.example.com' to='echo.example.com'/>",
+            "<handshake from='cb1.example.com' to='echo.example.com'/>",
+        ):
+            peer = self.registered()
+            self.assert_ended(peer, peer.type(text), "unsupported-stanza-type")
+        self.assertEqual(self.routed, [])
+
+    def test_second_handshake(self) -> None:
+        """Whoever waits to know whether the older link lives has nothing more to prove."""
+        self.registered()
+        newer = self.connect()
+        self.assertEqual(self.prove(newer), "")
+        self.assert_ended(newer, newer.type("<handshake>x</handshake>"), "not-authorized")
+
+    def test_removed_while_another_waits(self) -> None:
+        """A name that is removed does not go to a link that waited for the older one's end."""
+        older = self.registered()
+        newer = self.connect()
+        self.prove(newer)
+        self.components.dismiss("cb1", "removed")
+        self.assertEqual(self.components.registered, {})
+        self.assertTrue(older.hung_up)
+        self.assertTrue(newer.hung_up)
+
     def test_stanzas_are_routed(self) -> None:
         """A stanza from within its domain is routed."""
         peer = self.registered()
