@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from twisted.words.protocols.jabber.jid import JID, InvalidFormat
 
 __all__ = ["JID", "InvalidFormat", "parse_host", "parse_jid"]
 
-#: Longest address, in characters; RFC 7622 section 3.1 allows 1,023 octets for each of three parts.
-MAX_LENGTH = 3071
+#: Octets in each of the three parts of an address (RFC 7622 section 3.1).
+MAX_PART = 1023
+_SEPARATORS = re.compile("[@/]")
 
 
 @lru_cache(maxsize=4096)
@@ -21,7 +23,7 @@ def parse_jid(text: str) -> JID:
     Raises:
         InvalidFormat: where ``text`` is no address.
     """
-    if not 0 < len(text) <= MAX_LENGTH:
+    if not text or max(len(part.encode()) for part in _SEPARATORS.split(text, 2)) > MAX_PART:
         raise InvalidFormat("address empty or too long")
     try:
         return JID(text)

@@ -16,7 +16,7 @@ class Keepalive:
     """Pings after ``interval`` seconds without a word; calls ``dead`` if no answer comes.
 
     ``ping`` sends one ping and answers a Deferred that fails when its own timeout passes, so a
-    dead peer is noticed within interval + timeout. Any traffic counts as a sign of life, and an
+    dead peer is noticed within interval + timeout. Any stanza counts as a sign of life, and an
     error answer too: somebody is there.
     """
 

@@ -191,7 +191,7 @@ class StreamParser(ExpatElementStream):
                 raise StreamFault("restricted-xml", "declaration not allowed") from None
             if error.code == UNDEFINED_ENTITY:
                 raise StreamFault("restricted-xml", "entity reference not allowed") from None
-            raise StreamFault("not-well-formed", f"not well-formed XML: {error}") from None
+            raise StreamFault("not-well-formed", str(error)) from None
 
     def _end(self, event: Event) -> None:
         if not self._over:

@@ -21,6 +21,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.defer import TimeoutError as GaveUp
 from twisted.internet.interfaces import IHostResolution, IResolutionReceiver
 from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from bridgewire.steps import Reason, Step, StepFailure
@@ -84,8 +85,14 @@ class Resolver:
         nameservers: Sequence[tuple[str, int]] = (),
         timeout: float = 5.0,
         lookup: Lookup = lookup,
+        pool: ThreadPool | None = None,
     ) -> None:
-        """``nameservers``: whom to ask instead of the system's resolver; ``timeout``: seconds."""
+        """``nameservers``: whom to ask instead of the system's resolver; ``timeout``: seconds.
+
+        ``pool``: threads that wait for answers, so that no other work waits with them; None: the
+        reactor's.
+        """
+        self._pool = pool
         self._reactor = reactor
         self._nameservers = tuple(nameservers)
         self._timeout = timeout
@@ -183,7 +190,7 @@ class Resolver:
     def _ask(self, name: str, kind: str) -> Deferred[Answer]:
         return deferToThreadPool(
             self._reactor,
-            self._reactor.getThreadPool(),
+            self._pool or self._reactor.getThreadPool(),
             partial(self._lookup, self._nameservers, name, kind, self._timeout),
         )
 

@@ -193,6 +193,8 @@ def make_table() -> TypeMachineBuilder[LinkInputs, LinkActions]:
         state.upon(on.closed).loop().returns(None)
     for state in (draining, closing, stopped):
         state.upon(on.stop).loop().returns(None)
+    for state in (closing, stopped):
+        state.upon(on.drained).loop().returns(None)  # it failed while it was being drained
     return table
 
 
@@ -239,7 +241,7 @@ HOLES: dict[tuple[str, str], str] = {
     **_holes(("retry",), _all_but("waiting"), "waiting ends with the wait"),
     **_holes(
         ("drained",),
-        _all_but("draining"),
+        _all_but("draining", "closing", "stopped"),
         "nobody is asked but while draining; withdrawing cancels the question",
     ),
     **_holes(("failed",), ("idle", "waiting", "stopped"), "nothing is under way that could fail"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.application.service import IService, MultiService, Service
 from twisted.logger import Logger
+from twisted.python.threadpool import ThreadPool
 
 from bridgewire import tls
 from bridgewire.certificates import load_authorities, load_identity
@@ -23,6 +24,9 @@ from callbridged.login import LoginService
 from callbridged.relay import Relay
 from daemonkit.control import ControlService
 from daemonkit.notify import notify
+
+#: Questions to the DNS at once. Password checks have the reactor's threads for themselves.
+DNS_THREADS = 8
 
 
 class Beginning(Service):
@@ -91,7 +95,10 @@ def make_service(reactor: Any, config: Config) -> MultiService:
     """Answer the daemon as one service. Raises CertificateFault and BackendFault."""
     callbridge = config.callbridge
     settings, warnings = link_settings(config)
-    resolver = Resolver(reactor, config.dns.nameservers, config.dns.timeout)
+    pool = ThreadPool(0, DNS_THREADS, "dns")
+    reactor.callWhenRunning(pool.start)
+    reactor.addSystemEventTrigger("during", "shutdown", pool.stop)
+    resolver = Resolver(reactor, config.dns.nameservers, config.dns.timeout, pool=pool)
     discovery: Discovery
     if callbridge.server_address is not None:
         address = callbridge.server_address

@@ -66,7 +66,9 @@ class Admission:
                 "host-unknown",
                 Reason.HOST_UNKNOWN,
                 f"no Call Bridge or component {to!r:.200} is known here.",
-                f"If it ought to be, run `xmppctl callbridge add NAME` for NAME.{self.domain}.",
+                f"If it ought to be, run `xmppctl callbridge add {name or 'NAME':.63}`."
+                if domain == self.domain
+                else f"Components here are called NAME.{self.domain}.",
             )
         if certificate is not None:
             try:

@@ -39,6 +39,12 @@ class CallBridgeLink:
         """True where it served logins and takes no new ones."""
         return bool(self._offer.mechanisms) and self._offer.capacity == 0
 
+    def describe(self) -> str:
+        """Answer in words what it offers, for the log."""
+        if self.draining:
+            return "takes no new logins (draining)"
+        return f"answers logins, {self.capacity} at once, by {', '.join(sorted(self.mechanisms))}"
+
     def take_offer(self, iq: Element) -> Element:
         """Take a ``<serve/>`` and answer its acknowledgement. Raises WireFault for a bad one."""
         self._offer = Serve.from_element(iq.firstChildElement())

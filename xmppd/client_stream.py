@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from OpenSSL import SSL
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -14,8 +15,9 @@ from twisted.words.protocols.jabber.error import StanzaError
 from twisted.words.protocols.jabber.xmlstream import toResponse
 from twisted.words.xish.domish import Element
 
+from bridgewire import tls
 from bridgewire.jid import JID, InvalidFormat, parse_host, parse_jid
-from bridgewire.login import LoginReply, sasl_failure
+from bridgewire.login import LoginReply, failure_condition, sasl_failure
 from bridgewire.namespaces import BIND, CLIENT, SASL, TLS
 from bridgewire.parser import AFTER_LOGIN, BEFORE_LOGIN, StreamFault
 from bridgewire.steps import Reason, Step, StepFailure
@@ -26,11 +28,18 @@ from xmppd.client import ClientInputs, ClientMachine
 from xmppd.features import Fact, stream_features
 from xmppd.login import Login, Logins
 from xmppd.sessions import Sessions
+from xmppd.unauthenticated import Unauthenticated
 
 #: Failed logins on one stream, after which it is closed.
 MAX_FAILURES = 3
-#: Streams that have not logged in yet, over all peers.
+#: Streams that have not logged in yet.
 MAX_NOT_LOGGED_IN = 5000
+TOO_MANY = (
+    "a connection from {host} to a client port was closed, resource-limit: too many are open that "
+    "have not logged in"
+)
+
+_LOGIN = "login from {peer}: {failure}"
 
 
 @dataclass
@@ -48,12 +57,14 @@ class Clients:
     def __post_init__(self) -> None:
         self.open: set[ClientStream] = set()
         self.quiet = Quiet(self.clock)
+        self.unauthenticated = Unauthenticated(MAX_NOT_LOGGED_IN)
 
-    def accept(self) -> XmlStream | None:
-        """Answer the protocol for a new connection, or None when too many wait to log in."""
-        if len(self.open) - len(self.sessions) >= MAX_NOT_LOGGED_IN:
+    def accept(self, host: str) -> XmlStream | None:
+        """Answer the protocol for a connection from ``host``; None when too many must log in."""
+        if not self.unauthenticated.enter(host):
+            self.quiet.warn(ClientStream.log, ("full", host), TOO_MANY, host=host)
             return None
-        return ClientStream(self).stream
+        return ClientStream(self, host).stream
 
     def close(self) -> None:
         """Close all streams: the server stops."""
@@ -66,14 +77,15 @@ class ClientStream:
 
     log = Logger()
 
-    def __init__(self, clients: Clients) -> None:
+    def __init__(self, clients: Clients, host: str) -> None:
         self._all = clients
+        self._peer = host
+        self._counted = True
         self._facts: set[Fact] = set()
         self._timer: IDelayedCall | None = None
         self._login: Login | None = None
         self._failures = 0
         self._bound = False
-        self._peer = ""
         self.jid = JID(tuple=(None, clients.domain, None))
         self.priority: int | None = None
         self.machine: ClientInputs = ClientMachine(self)
@@ -85,7 +97,6 @@ class ClientStream:
 
     def connected(self) -> None:
         self._all.open.add(self)
-        self._peer = getattr(self.stream.transport.getPeer(), "host", "")
         self._timer = self._all.clock.callLater(self._all.login_timeout, self._login_timed_out)
 
     def secured(self) -> None:
@@ -127,9 +138,21 @@ class ClientStream:
         self.machine.refused(fault.condition, fault.text)
 
     def lost(self, reason: Failure) -> None:
+        if reason.check(SSL.Error) and not self._authenticated:
+            self._report("TLS with {peer}: {failure}", tls.failure(reason, tls.CLIENT_PORT))
         self.machine.lost()
         self._stop_timer()
+        self._leave_unauthenticated()
         self._all.open.discard(self)
+
+    def _leave_unauthenticated(self) -> None:
+        if self._counted:
+            self._counted = False
+            self._all.unauthenticated.leave(self._peer)
+
+    @property
+    def _authenticated(self) -> bool:
+        return Fact.AUTHENTICATED in self._facts
 
     def _login_timed_out(self) -> None:
         self._timer = None
@@ -157,7 +180,7 @@ class ClientStream:
         try:
             reply = await login.relay(element)
         except StepFailure as failure:
-            self._report(failure)
+            self._report(_LOGIN, failure)
             self.machine.rejected(sasl_failure("temporary-auth-failure"))
         else:
             self._answer(reply, login)
@@ -170,7 +193,7 @@ class ClientStream:
                 self.jid = self._own_address(reply.username or "")
             except InvalidFormat:
                 text = f"a Call Bridge let in {reply.username!r:.100}, which is no username"
-                self._report(StepFailure(Step.LOGIN, Reason.PROTOCOL_ERROR, text))
+                self._report(_LOGIN, StepFailure(Step.LOGIN, Reason.PROTOCOL_ERROR, text))
                 self.machine.rejected(sasl_failure("temporary-auth-failure"))
             else:
                 self.log.info(
@@ -185,6 +208,9 @@ class ClientStream:
                 )
                 self.machine.accepted(reply.element)
         else:
+            if failure_condition(reply.element) == "temporary-auth-failure":
+                text = f"{login.answered_by} could not look the user up; its log says why."
+                self._report(_LOGIN, StepFailure(Step.LOGIN, Reason.LINK_LOST, text))
             self.machine.rejected(reply.element)
 
     def _own_address(self, username: str) -> JID:
@@ -225,6 +251,7 @@ class ClientStream:
         except InvalidFormat:
             self.jid = parse_jid(f"{self.jid.userhost()}/{secrets.token_hex(8)}")
         self._stop_timer()
+        self._leave_unauthenticated()
         self._bound = True
         self._all.sessions.bind(self)
         result = toResponse(iq, "result")
@@ -274,8 +301,8 @@ class ClientStream:
             self._all.quiet.warn(
                 self.log,
                 (self._peer, condition),
-                "client {jid} from {peer}: stream ended with {condition}: {text}",
-                jid=self.jid.full(),
+                "client {user}from {peer}: stream ended with {condition}: {text}",
+                user=f"{self.jid.full()} " if self._authenticated else "",
                 peer=self._peer,
                 condition=condition,
                 text=text,
@@ -293,9 +320,8 @@ class ClientStream:
         self._bound = False
         self.machine.refused("conflict", "this resource was bound by another stream")
 
-    def _report(self, failure: StepFailure) -> None:
+    def _report(self, text: str, failure: StepFailure) -> None:
         key = (failure.step, failure.reason)
-        text = "login from {peer}: {failure}"
         self._all.quiet.warn(self.log, key, text, peer=self._peer, failure=str(failure))
 
     def _stop_timer(self) -> None:

@@ -12,6 +12,7 @@ from typing import Protocol
 from automat import TypeMachineBuilder
 from twisted.words.xish.domish import Element
 
+from bridgewire.steps import Reason
 from bridgewire.tables import new_table
 from xmppd.admission import Refusal
 
@@ -68,7 +69,7 @@ class ComponentActions(Protocol):
     def pass_on(self, element: Element) -> None:
         """Route a stanza."""
 
-    def withdraw(self, why: str) -> None:
+    def withdraw(self, reason: Reason, why: str) -> None:
         """Route to this stream no more."""
 
     def refuse(self, refusal: Refusal) -> None:
@@ -120,28 +121,28 @@ def make_table() -> TypeMachineBuilder[ComponentInputs, ComponentActions]:
 
     @registered.upon(on.refused).to(closing)
     def refuse_registered(_: ComponentInputs, do: ComponentActions, refusal: Refusal) -> None:
-        do.withdraw(refusal.failure.text)
+        do.withdraw(refusal.failure.reason, refusal.failure.text)
         do.refuse(refusal)
 
     @registered.upon(on.dismissed).to(closing)
     def dismiss_registered(
         _: ComponentInputs, do: ComponentActions, condition: str, text: str
     ) -> None:
-        do.withdraw(text)
+        do.withdraw(Reason.POLICY, text)
         do.dismiss(condition, text)
 
     @registered.upon(on.silent).to(closing)
     def cut(_: ComponentInputs, do: ComponentActions) -> None:
-        do.withdraw("it does not answer pings")
+        do.withdraw(Reason.TIMEOUT, "it does not answer pings")
         do.cut()
 
     @registered.upon(on.ended).to(closing)
     def ended(_: ComponentInputs, do: ComponentActions) -> None:
-        do.withdraw("it closed the stream")
+        do.withdraw(Reason.LINK_LOST, "it closed the stream")
 
     @registered.upon(on.lost).to(closing)
     def lost(_: ComponentInputs, do: ComponentActions) -> None:
-        do.withdraw("the connection was lost")
+        do.withdraw(Reason.LINK_LOST, "the connection was lost")
 
     for state in (opening, proving, contesting):
 

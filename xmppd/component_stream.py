@@ -19,7 +19,7 @@ from bridgewire.iq import Requests, ping
 from bridgewire.jid import InvalidFormat, parse_jid
 from bridgewire.keepalive import Keepalive
 from bridgewire.login import WireFault
-from bridgewire.namespaces import COMPONENT, CONTENT, ERRORS
+from bridgewire.namespaces import COMPONENT, CONTENT, ERRORS, STREAM_ERRORS, STREAMS
 from bridgewire.parser import BEFORE_LOGIN, COMPONENT_LINK, StreamFault
 from bridgewire.steps import Reason, Step, StepFailure
 from bridgewire.stream import XmlStream
@@ -27,6 +27,7 @@ from daemonkit.quiet import Quiet
 from xmppd.admission import Admission, Refusal, Refused
 from xmppd.callbridge import CallBridgeLink, bad_offer, is_offer
 from xmppd.component import ComponentInputs, ComponentMachine
+from xmppd.unauthenticated import Unauthenticated
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Others(Protocol):
     registered: dict[str, ComponentStream]
     open: set[ComponentStream]
     quiet: Quiet
+    unauthenticated: Unauthenticated
 
     @property
     def route(self) -> Callable[[Element], None]:
@@ -62,8 +64,10 @@ class ComponentStream:
 
     log = Logger()
 
-    def __init__(self, others: Others) -> None:
+    def __init__(self, others: Others, address: str) -> None:
         self._others = others
+        self._address = address
+        self._counted = True
         self._timer: IDelayedCall | None = None
         self._stream_id = secrets.token_hex(16)
         self._proved = False
@@ -102,7 +106,9 @@ class ComponentStream:
             self.machine.greeted(name)
 
     def element(self, element: Element) -> None:
-        if self.since is not None:
+        if (element.uri, element.name) == (STREAMS, "error"):
+            self._refuse("undefined-condition", Reason.PROTOCOL_ERROR, _its_error(element))
+        elif self.since is not None:
             self._stanza(element)
         elif (element.uri, element.name) == (COMPONENT, "handshake"):
             self._handshake(element)
@@ -127,7 +133,13 @@ class ComponentStream:
         self._stop_timer()
         self._keepalive.stop()
         self._requests.lost()
+        self._leave_unauthenticated()
         self._others.open.discard(self)
+
+    def _leave_unauthenticated(self) -> None:
+        if self._counted:
+            self._counted = False
+            self._others.unauthenticated.leave(self._address)
 
     # Checks before the table hears of it
 
@@ -194,6 +206,7 @@ class ComponentStream:
 
     def admit(self) -> None:
         self._stop_timer()
+        self._leave_unauthenticated()
         older = self._others.registered.get(self.name)
         self._others.registered[self.name] = self
         self.since = datetime.now(UTC)
@@ -222,17 +235,18 @@ class ComponentStream:
         else:
             self._others.route(element)
 
-    def withdraw(self, why: str) -> None:
+    def withdraw(self, reason: Reason, why: str) -> None:
         self.since = None
         if self._others.registered.get(self.name) is self:
             del self._others.registered[self.name]
         self._keepalive.stop()
         self.log.warn(
-            "step {number} ({step}): link of {host} from {peer} is down: {why}",
+            "step {number} ({step}): link of {host} from {peer} is down, {reason}: {why}",
             number=Step.ACTIVE.number,
             step=Step.ACTIVE,
             host=self.host,
             peer=self.peer,
+            reason=reason,
             why=why,
         )
         self.callbridge.withdraw()
@@ -279,19 +293,17 @@ class ComponentStream:
             return
         self.stream.send(answer)
         self.log.info(
-            "step {number} ({step}): {host} answers logins, {capacity} at once, by {mechanisms}",
+            "step {number} ({step}): {host} {answers}",
             number=Step.LOGIN.number,
             step=Step.LOGIN,
             host=self.host,
-            capacity=self.callbridge.capacity,
-            mechanisms=", ".join(sorted(self.callbridge.mechanisms)),
+            answers=self.callbridge.describe(),
         )
         self._others.changed(self.callbridge)
 
     def _report(self, failure: StepFailure) -> None:
         who = self.host or "a component"
-        address = self.peer.rpartition(":")[0]
-        key = (who, address, failure.step, failure.reason)
+        key = (who, self._address, failure.step, failure.reason)
         text = "{who} from {peer}: {failure}"
         self._others.quiet.warn(self.log, key, text, who=who, peer=self.peer, failure=str(failure))
 
@@ -299,3 +311,8 @@ class ComponentStream:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _its_error(element: Element) -> str:
+    conditions = [one.name[:50] for one in element.elements() if one.uri == STREAM_ERRORS]
+    return f"it ended the stream with the error {', '.join(conditions[:2]) or 'without a name'}"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
 from bridgewire.stream import XmlStream
@@ -13,9 +14,14 @@ from daemonkit.quiet import Quiet
 from xmppd.admission import Admission
 from xmppd.callbridge import CallBridgeLink
 from xmppd.component_stream import ComponentStream, Times
+from xmppd.unauthenticated import Unauthenticated
 
-#: Streams that have not registered yet, over all peers.
+#: Streams that have not registered yet.
 MAX_UNREGISTERED = 256
+TOO_MANY = (
+    "a connection from {host} to the component port was closed, resource-limit: too many are open "
+    "that have not registered"
+)
 
 
 @dataclass
@@ -32,16 +38,20 @@ class Components:
     route: Callable[[Element], None]
     changed: Callable[[CallBridgeLink], None]
 
+    log = Logger()
+
     def __post_init__(self) -> None:
         self.registered: dict[str, ComponentStream] = {}
         self.open: set[ComponentStream] = set()
         self.quiet = Quiet(self.clock)
+        self.unauthenticated = Unauthenticated(MAX_UNREGISTERED)
 
-    def accept(self) -> XmlStream | None:
-        """Answer the protocol for a new connection, or None when too many wait to register."""
-        if len(self.open) - len(self.registered) >= MAX_UNREGISTERED:
+    def accept(self, host: str) -> XmlStream | None:
+        """Answer the protocol for a connection from ``host``; None when too many must register."""
+        if not self.unauthenticated.enter(host):
+            self.quiet.warn(self.log, ("full", host), TOO_MANY, host=host)
             return None
-        return ComponentStream(self).stream
+        return ComponentStream(self, host).stream
 
     def dismiss(self, name: str, text: str) -> bool:
         """Close the link that holds ``name``, and those that want to; True if one held it."""

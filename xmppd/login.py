@@ -16,7 +16,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.words.xish.domish import Element
 
-from bridgewire.iq import RequestError
+from bridgewire.iq import RequestError, RequestFailed, StreamLost
 from bridgewire.login import LoginReply, LoginRequest, WireFault, sasl_failure
 from bridgewire.namespaces import SASL
 from bridgewire.steps import Reason, Step, StepFailure
@@ -171,8 +171,7 @@ class Login:
     def give_up(self) -> None:
         """The client went away, or took too long: tell the Call Bridge, if one is at work."""
         if self._bridge is not None:
-            abort = self._request(Element((SASL, "abort")))
-            self._bridge.ask(abort, self._logins.deadline).addBoth(lambda _: None)
+            self._abort(self._bridge)
         self._end()
         if self._working is not None:
             self._working.cancel()
@@ -217,6 +216,8 @@ class Login:
                 return reply
             except (RequestError, WireFault) as error:
                 problem = f"{bridge.host} did not answer: {error or type(error).__name__}"
+                if not isinstance(error, StreamLost | RequestFailed):
+                    self._abort(bridge)
                 self._bridge = None
                 logins.release(bridge)
         if problem:
@@ -237,6 +238,11 @@ class Login:
         except (RequestError, WireFault) as error:
             problem = f"{bridge.host} went away in mid-exchange: {error or type(error).__name__}"
             raise _failed(Reason.LINK_LOST, problem) from None
+
+    def _abort(self, bridge: CallBridge) -> None:
+        """Tell a Call Bridge that nobody waits for its answer any more; its own is of no use."""
+        abort = self._request(Element((SASL, "abort")))
+        bridge.ask(abort, self._logins.deadline).addBoth(lambda _: None)
 
     def _request(self, message: Element) -> LoginRequest:
         return LoginRequest(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.application.internet import StreamServerEndpointService
-from twisted.application.service import MultiService, Service
+from twisted.application.service import IService, MultiService, Service
 from twisted.application.strports import service as listening_service
 from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IProtocol
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
@@ -104,11 +104,11 @@ class _Acceptor(ServerFactory):
 
     noisy = False
 
-    def __init__(self, accept: Callable[[], IProtocol | None]) -> None:
+    def __init__(self, accept: Callable[[str], IProtocol | None]) -> None:
         self._accept = accept
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
-        return self._accept()
+        return self._accept(getattr(addr, "host", ""))
 
 
 class Goodbye(Service):
@@ -150,15 +150,35 @@ class Goodbye(Service):
         return Deferred.fromCoroutine(self._wait_until_closed())
 
 
-def _listen(description: str, accept: Callable[[], Any], reactor: Any, context: Any = None) -> Any:
+class _Listener(MultiService):
+    """A port. Where it cannot be had the daemon ends, and says which one and why."""
+
+    def __init__(self, description: str, service: IService) -> None:
+        super().__init__()
+        self._description = description
+        service.setServiceParent(self)
+
+    def privilegedStartService(self) -> None:
+        try:
+            super().privilegedStartService()
+        except CannotListenError as error:
+            raise SystemExit(
+                f"xmppd: cannot listen on {self._description}: {error.socketError}. `ss -ltnp` "
+                "says who has the port; listen in xmppd.ini says which ones xmppd wants."
+            ) from None
+
+
+def _listen(
+    description: str, accept: Callable[[str], Any], reactor: Any, context: Any = None
+) -> Any:
+    wanted = description
     factory: Any = _Acceptor(accept)
     if context is not None:
         factory = TLSMemoryBIOFactory(context, isClient=False, wrappedFactory=factory)
         factory.noisy = False
     if description.startswith("tcp") and ":backlog=" not in description:
         description += f":backlog={BACKLOG}"
-    listener: StreamServerEndpointService = listening_service(description, factory, reactor)
-    return listener
+    return _Listener(wanted, listening_service(description, factory, reactor))
 
 
 def make_service(reactor: Any, config: Config) -> MultiService:

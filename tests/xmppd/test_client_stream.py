@@ -68,7 +68,7 @@ class ClientCase(SynchronousTestCase):
         )
 
     def connect(self) -> Peer:
-        stream = self.clients.accept()
+        stream = self.clients.accept("192.0.2.7")
         assert stream is not None
         return Peer(stream, CLIENT)
 
@@ -275,10 +275,16 @@ class ClientTests(ClientCase):
         self.assertEqual(len(self.sessions), 0)
 
     def test_too_many(self) -> None:
-        """Connections that do not log in are limited in number."""
-        for _ in range(MAX_NOT_LOGGED_IN):
-            self.clients.open.add(object())  # type: ignore[arg-type]
-        self.assertIsNone(self.clients.accept())
+        """Connections that do not log in are limited; a session, or one that went, is none."""
+        for _ in range(MAX_NOT_LOGGED_IN // 4 - 1):
+            self.connect()
+        peer = self.bound()
+        self.connect().lose()
+        self.connect()
+        self.assertIsNone(self.clients.accept("192.0.2.7"))
+        peer.lose()
+        self.assertIsNone(self.clients.accept("192.0.2.7"))
+        self.assertIsNotNone(self.clients.accept("192.0.2.8"))
 
     def test_shutdown(self) -> None:
         """When the server stops, each client is told."""

@@ -33,7 +33,7 @@ class ComponentTests(SynchronousTestCase):
         )
 
     def connect(self) -> Peer:
-        stream = self.components.accept()
+        stream = self.components.accept("192.0.2.7")
         assert stream is not None
         return Peer(stream, COMPONENT)
 
@@ -119,13 +119,16 @@ class ComponentTests(SynchronousTestCase):
     def test_no_stanza(self) -> None:
         """What is no stanza is not passed on: it could end the stream of whoever gets it."""
         for text in (
-            "<stream:error from='cb1.example.com' to='echo.example.com'/>",
             "<message xmlns='urn:x' from='cb1.example.com' to='echo.example.com'/>",
             "<handshake from='cb1.example.com' to='echo.example.com'/>",
         ):
             peer = self.registered()
             self.assert_ended(peer, peer.type(text), "unsupported-stanza-type")
-        self.assertEqual(self.routed, [])
+        peer = self.registered()
+        error = "<stream:error to='echo.example.com'><conflict xmlns='{}'/></stream:error>"
+        peer.type(error.format("urn:ietf:params:xml:ns:xmpp-streams"))
+        self.assertTrue(peer.hung_up)
+        self.assertEqual((self.components.registered, self.routed), ({}, []))
 
     def test_second_handshake(self) -> None:
         """Whoever waits to know whether the older link lives has nothing more to prove."""
@@ -218,9 +221,11 @@ class ComponentTests(SynchronousTestCase):
     def test_too_many_unregistered(self) -> None:
         """Connections that do not register are limited in number; registered ones do not count."""
         self.registered()
-        for _ in range(MAX_UNREGISTERED):
-            self.connect()
-        self.assertIsNone(self.components.accept())
+        peers = [self.connect() for _ in range(MAX_UNREGISTERED // 4)]
+        self.assertIsNone(self.components.accept("192.0.2.7"))
+        self.assertIsNotNone(self.components.accept("192.0.2.8"))
+        peers[0].lose()
+        self.assertIsNotNone(self.components.accept("192.0.2.7"))
         self.clock.advance(5)
 
     def test_offer(self) -> None:

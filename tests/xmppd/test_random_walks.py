@@ -192,7 +192,11 @@ class ComponentWalks(SynchronousTestCase):
     def test_components(self, walk: list[tuple[int, str]], proved: int) -> None:
         """Three links want one name: no traceback, at most one holds it, nothing is left over."""
         self.begin()
-        peers = [Peer(stream, COMPONENT) for _ in range(3) if (stream := self.components.accept())]
+        peers = [
+            Peer(stream, COMPONENT)
+            for _ in range(3)
+            if (stream := self.components.accept("192.0.2.7"))
+        ]
         said: dict[Peer, str] = {}
         for peer in peers:
             self.do(peer, "open", said)
