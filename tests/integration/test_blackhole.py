@@ -34,16 +34,17 @@ class Wire:
                 *("peer", "name", ends[1], "netns", there),
             )
             for space, end, address in zip(self.spaces, ends, self.addresses, strict=True):
-                ip("-n", space, "addr", "add", f"{address}/30", "dev", end)
-                ip("-n", space, "link", "set", "lo", "up")
-                ip("-n", space, "link", "set", end, "up")
+                inside = enter(space)
+                command([*inside, "ip", "addr", "add", f"{address}/30", "dev", end])
+                command([*inside, "ip", "link", "set", "lo", "up"])
+                command([*inside, "ip", "link", "set", end, "up"])
         except BaseException:
             self.remove()
             raise
 
     def prefix(self, at: int) -> list[str]:
         """What to put before a command to run it at this end."""
-        return ["ip", "netns", "exec", self.spaces[at]]
+        return enter(self.spaces[at])
 
     def cut(self) -> None:
         self._rule("-A")
@@ -61,6 +62,11 @@ class Wire:
         for space in self.spaces:
             with contextlib.suppress(AssertionError):
                 ip("netns", "del", space)
+
+
+def enter(space: str) -> list[str]:
+    """What runs a command in a namespace; `ip netns exec` wants to mount, and may not in a chroot."""
+    return ["nsenter", f"--net=/run/netns/{space}", "--"]
 
 
 def ip(*arguments: str) -> None:
