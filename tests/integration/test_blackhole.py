@@ -65,7 +65,7 @@ class Wire:
 
 
 def enter(space: str) -> list[str]:
-    """What runs a command in a namespace; `ip netns exec` wants to mount, and may not in a chroot."""
+    """Runs a command in a namespace. (`ip netns exec` wants to mount, and may not in a chroot.)"""
     return ["nsenter", f"--net=/run/netns/{space}", "--"]
 
 
