@@ -124,6 +124,19 @@ class Footer:
 Event = Header | Stanza | Footer | StreamFault
 
 
+def _refusal(what: str) -> Callable[..., NoReturn]:
+    def refuse(*_: object) -> NoReturn:
+        raise StreamFault("restricted-xml", f"{what} not allowed")
+
+    return refuse
+
+
+_refuse_doctype = _refusal("document type declaration")
+_refuse_comment = _refusal("comment")
+_refuse_instruction = _refusal("processing instruction")
+_refuse_entity = _refusal("entity reference")
+
+
 class StreamParser(ExpatElementStream):
     """One XML stream's parser. After a fault or the footer nothing more comes out of it."""
 
@@ -146,10 +159,10 @@ class StreamParser(ExpatElementStream):
         expat = self.parser
         expat.buffer_text = True
         expat.XmlDeclHandler = self._declaration
-        expat.StartDoctypeDeclHandler = self._refuse("document type declaration")
-        expat.CommentHandler = self._refuse("comment")
-        expat.ProcessingInstructionHandler = self._refuse("processing instruction")
-        expat.SkippedEntityHandler = self._refuse("entity reference")
+        expat.StartDoctypeDeclHandler = _refuse_doctype
+        expat.CommentHandler = _refuse_comment
+        expat.ProcessingInstructionHandler = _refuse_instruction
+        expat.SkippedEntityHandler = _refuse_entity
 
     def feed(self, data: bytes) -> list[Event]:
         """Answer what ``data`` completes, in order; a fault is the last event that ever comes.
@@ -205,12 +218,6 @@ class StreamParser(ExpatElementStream):
             raise StreamFault("policy-violation", "tag too large")
         if 0 < self.limits.stream_bytes < self._fed:
             raise StreamFault("policy-violation", "too much sent before logging in")
-
-    def _refuse(self, what: str) -> Callable[..., NoReturn]:
-        def refuse(*_: object) -> NoReturn:
-            raise StreamFault("restricted-xml", f"{what} not allowed")
-
-        return refuse
 
     def _declaration(self, version: str, encoding: str | None, standalone: int) -> None:
         try:

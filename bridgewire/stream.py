@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Protocol
+from xml.sax.saxutils import escape
 
 from twisted.internet.interfaces import (
     IDelayedCall,
@@ -23,6 +24,7 @@ from bridgewire.parser import Footer, Header, Limits, Stanza, StreamFault, Strea
 
 #: Seconds that a closing connection gets before it is cut.
 CLOSE_TIMEOUT = 5.0
+_QUOTE = {"'": "&apos;"}
 
 
 def _move(element: Element, old: str, new: str) -> None:
@@ -192,11 +194,13 @@ class XmlStream(xmlstream.XmlStream):
         version: str | None = None,
     ) -> None:
         """Open our side of the stream; None leaves an attribute out."""
-        root = Element((STREAMS, "stream"), self.namespace)
-        for name, value in (("to", to), ("from", from_), ("id", stream_id), ("version", version)):
-            if value is not None:
-                root[name] = value
-        self.send(root.toXml(prefixes=self.prefixes, closeElement=0))
+        attributes = {"to": to, "from": from_, "id": stream_id, "version": version}
+        shown = "".join(
+            f" {name}='{escape(value, _QUOTE)}'"
+            for name, value in attributes.items()
+            if value is not None
+        )
+        self.send(f"<stream:stream xmlns='{self.namespace}' xmlns:stream='{STREAMS}'{shown}>")
         self._headerSent = True
 
     def send(self, obj: Element | str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.protocols.jabber.error import StanzaError
 from twisted.words.protocols.jabber.xmlstream import toResponse
+from twisted.words.protocols.jabber.xmpp_stringprep import resourceprep
 from twisted.words.xish.domish import Element
 
 from bridgewire import tls
@@ -86,7 +88,7 @@ class ClientStream:
         self._login: Login | None = None
         self._failures = 0
         self._bound = False
-        self.jid = JID(tuple=(None, clients.domain, None))
+        self.jid = parse_jid(clients.domain)
         self.priority: int | None = None
         self.machine: ClientInputs = ClientMachine(self)
         self.stream = XmlStream(
@@ -241,15 +243,8 @@ class ClientStream:
 
     def bind(self, iq: Element) -> None:
         wanted = str(next(iq.elements(BIND, "bind")).firstChildElement() or "").strip()
-        try:
-            if len(wanted.encode()) > 1023:
-                raise InvalidFormat("resource too long")
-            jid = parse_jid(f"{self.jid.userhost()}/{wanted or secrets.token_hex(8)}")
-            if not jid.resource:
-                raise InvalidFormat("nothing is left of the resource")
-            self.jid = jid
-        except InvalidFormat:
-            self.jid = parse_jid(f"{self.jid.userhost()}/{secrets.token_hex(8)}")
+        self.jid = copy(self.jid)  # not parsed anew: names are prepared at some expense
+        self.jid.resource = _prepare_resource(wanted) or secrets.token_hex(8)
         self._stop_timer()
         self._leave_unauthenticated()
         self._bound = True
@@ -321,7 +316,7 @@ class ClientStream:
         self.machine.refused("conflict", "this resource was bound by another stream")
 
     def _report(self, text: str, failure: StepFailure) -> None:
-        key = (failure.step, failure.reason)
+        key = (failure.step, failure.reason, failure.text)
         self._all.quiet.warn(self.log, key, text, peer=self._peer, failure=str(failure))
 
     def _stop_timer(self) -> None:
@@ -336,6 +331,17 @@ def _binds(element: Element) -> bool:
         and element.getAttribute("type") == "set"
         and next(element.elements(BIND, "bind"), None) is not None
     )
+
+
+def _prepare_resource(wanted: str) -> str | None:
+    """Answer the resource that a client wants in its normal form; None where it cannot be one."""
+    if not 0 < len(wanted.encode()) <= 1023:
+        return None
+    try:
+        prepared: str = resourceprep.prepare(wanted)
+    except UnicodeError:
+        return None
+    return prepared or None
 
 
 def _is_good_iq(iq: Element) -> bool:

@@ -120,7 +120,7 @@ class ComponentStream:
         self.machine.ended()
 
     def fault(self, fault: StreamFault) -> None:
-        limit = fault.condition == "policy-violation"
+        limit = fault.condition in ("policy-violation", "resource-constraint")
         reason = Reason.RESOURCE_LIMIT if limit else Reason.PROTOCOL_ERROR
         self._refuse(fault.condition, reason, fault.text)
 

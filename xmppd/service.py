@@ -111,6 +111,16 @@ class _Acceptor(ServerFactory):
         return self._accept(getattr(addr, "host", ""))
 
 
+class _TLSAcceptor(TLSMemoryBIOFactory):
+    """The same with TLS from the first byte. Twisted's own wraps even what is not let in."""
+
+    noisy = False
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        wrapped = self.wrappedFactory.buildProtocol(addr)
+        return None if wrapped is None else self.protocol(self, wrapped)
+
+
 class Goodbye(Service):
     """Starts last and stops first: tells systemd, and closes the streams before the listeners."""
 
@@ -129,7 +139,7 @@ class Goodbye(Service):
             "ready: XMPP domain {domain}, components on {components}, clients on {clients}",
             domain=config.xmppd.domain,
             components=", ".join(config.component.listen),
-            clients=", ".join(config.client.listen),
+            clients=", ".join((*config.client.listen, *config.client.direct_tls_listen)),
         )
         notify("READY=1")
 
@@ -174,8 +184,7 @@ def _listen(
     wanted = description
     factory: Any = _Acceptor(accept)
     if context is not None:
-        factory = TLSMemoryBIOFactory(context, isClient=False, wrappedFactory=factory)
-        factory.noisy = False
+        factory = _TLSAcceptor(context, isClient=False, wrappedFactory=factory)
     if description.startswith("tcp") and ":backlog=" not in description:
         description += f":backlog={BACKLOG}"
     return _Listener(wanted, listening_service(description, factory, reactor))
