@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from OpenSSL import SSL
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.protocols.jabber.error import StanzaError
@@ -24,54 +22,17 @@ from bridgewire.namespaces import BIND, CLIENT, SASL, TLS
 from bridgewire.parser import AFTER_LOGIN, BEFORE_LOGIN, StreamFault
 from bridgewire.steps import Reason, Step, StepFailure
 from bridgewire.stream import XmlStream
-from daemonkit.quiet import Quiet
 from daemonkit.tasks import detach
 from xmppd.client import ClientInputs, ClientMachine
 from xmppd.features import Fact, stream_features
-from xmppd.login import Login, Logins
-from xmppd.sessions import Sessions
-from xmppd.unauthenticated import Unauthenticated
+from xmppd.login import Login
+
+if TYPE_CHECKING:
+    from xmppd.clients import Clients
 
 #: Failed logins on one stream, after which it is closed.
 MAX_FAILURES = 3
-#: Streams that have not logged in yet.
-MAX_NOT_LOGGED_IN = 5000
-TOO_MANY = (
-    "a connection from {host} to a client port was closed, resource-limit: too many are open that "
-    "have not logged in"
-)
-
 _LOGIN = "login from {peer}: {failure}"
-
-
-@dataclass
-class Clients:
-    """What all client streams share. ``tls_context`` answers the context for STARTTLS."""
-
-    clock: IReactorTime
-    domain: str
-    login_timeout: float
-    logins: Logins
-    sessions: Sessions
-    route: Callable[[Element], None]
-    tls_context: Callable[[], Any]
-
-    def __post_init__(self) -> None:
-        self.open: set[ClientStream] = set()
-        self.quiet = Quiet(self.clock)
-        self.unauthenticated = Unauthenticated(MAX_NOT_LOGGED_IN)
-
-    def accept(self, host: str) -> XmlStream | None:
-        """Answer the protocol for a connection from ``host``; None when too many must log in."""
-        if not self.unauthenticated.enter(host):
-            self.quiet.warn(ClientStream.log, ("full", host), TOO_MANY, host=host)
-            return None
-        return ClientStream(self, host).stream
-
-    def close(self) -> None:
-        """Close all streams: the server stops."""
-        for stream in list(self.open):
-            stream.machine.refused("system-shutdown", "xmppd is shutting down")
 
 
 class ClientStream:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
@@ -23,11 +22,12 @@ from bridgewire.namespaces import COMPONENT, CONTENT, ERRORS, STREAM_ERRORS, STR
 from bridgewire.parser import BEFORE_LOGIN, COMPONENT_LINK, StreamFault
 from bridgewire.steps import Reason, Step, StepFailure
 from bridgewire.stream import XmlStream
-from daemonkit.quiet import Quiet
-from xmppd.admission import Admission, Refusal, Refused
+from xmppd.admission import Refusal, Refused
 from xmppd.callbridge import CallBridgeLink, bad_offer, is_offer
 from xmppd.component import ComponentInputs, ComponentMachine
-from xmppd.unauthenticated import Unauthenticated
+
+if TYPE_CHECKING:
+    from xmppd.components import Components
 
 
 @dataclass(frozen=True)
@@ -39,33 +39,13 @@ class Times:
     ping_timeout: float
 
 
-class Others(Protocol):
-    """All component streams, as far as one of them needs them (`xmppd.components`)."""
-
-    clock: IReactorTime
-    admission: Admission
-    times: Times
-    registered: dict[str, ComponentStream]
-    open: set[ComponentStream]
-    quiet: Quiet
-    unauthenticated: Unauthenticated
-
-    @property
-    def route(self) -> Callable[[Element], None]:
-        """Takes stanzas."""
-
-    @property
-    def changed(self) -> Callable[[CallBridgeLink], None]:
-        """Hears when a Call Bridge offers its service or goes."""
-
-
 class ComponentStream:
     """One component. ``since`` is when it registered, None while it is not."""
 
     log = Logger()
 
-    def __init__(self, others: Others, address: str) -> None:
-        self._others = others
+    def __init__(self, components: Components, address: str) -> None:
+        self._all = components
         self._address = address
         self._counted = True
         self._timer: IDelayedCall | None = None
@@ -77,20 +57,20 @@ class ComponentStream:
         self.certificate = ""
         self.since: datetime | None = None
         self.machine: ComponentInputs = ComponentMachine(self)
-        clock = others.clock
+        clock = components.clock
         self.stream = XmlStream(self, COMPONENT, initiating=False, limits=BEFORE_LOGIN, clock=clock)
         self._requests = Requests(clock, self.stream.send)
-        self._keepalive = Keepalive(clock, others.times.ping_interval, self.ping, self._silent)
-        self.callbridge = CallBridgeLink(others.admission.domain, "", self._requests)
+        self._keepalive = Keepalive(clock, components.times.ping_interval, self.ping, self._silent)
+        self.callbridge = CallBridgeLink(components.admission.domain, "", self._requests)
 
     # StreamOwner: what the peer does
 
     def connected(self) -> None:
-        self._others.open.add(self)
+        self._all.open.add(self)
         peer = self.stream.transport.getPeer()
         self.peer = f"{peer.host}:{peer.port}" if hasattr(peer, "port") else str(peer)
-        timeout = self._others.times.registration_timeout
-        self._timer = self._others.clock.callLater(timeout, self._registration_timed_out)
+        timeout = self._all.times.registration_timeout
+        self._timer = self._all.clock.callLater(timeout, self._registration_timed_out)
 
     def secured(self) -> None:
         certificate = tls.peer_certificate(self.stream.transport)
@@ -99,7 +79,7 @@ class ComponentStream:
     def header(self, root: Element) -> None:
         certificate = tls.peer_certificate(self.stream.transport)
         try:
-            name = self._others.admission.check_header(root, certificate)
+            name = self._all.admission.check_header(root, certificate)
         except Refused as refused:
             self.machine.refused(refused.refusal)
         else:
@@ -134,12 +114,12 @@ class ComponentStream:
         self._keepalive.stop()
         self._requests.lost()
         self._leave_unauthenticated()
-        self._others.open.discard(self)
+        self._all.open.discard(self)
 
     def _leave_unauthenticated(self) -> None:
         if self._counted:
             self._counted = False
-            self._others.unauthenticated.leave(self._address)
+            self._all.unauthenticated.leave(self._address)
 
     # Checks before the table hears of it
 
@@ -148,12 +128,12 @@ class ComponentStream:
             self._refuse("not-authorized", Reason.PROTOCOL_ERROR, "it sent a second handshake")
             return
         try:
-            self._others.admission.check_digest(self.name, self._stream_id, str(element))
+            self._all.admission.check_digest(self.name, self._stream_id, str(element))
         except Refused as refused:
             self.machine.refused(refused.refusal)
             return
         self._proved = True
-        if self.name in self._others.registered:
+        if self.name in self._all.registered:
             self.machine.contested()
         else:
             self.machine.proved()
@@ -188,18 +168,18 @@ class ComponentStream:
 
     def greet(self, name: str) -> None:
         self.name = name
-        self.host = self.callbridge.host = f"{name}.{self._others.admission.domain}"
+        self.host = self.callbridge.host = f"{name}.{self._all.admission.domain}"
         self.stream.send_header(from_=self.host, stream_id=self._stream_id)
 
     def ask_older(self) -> None:
         self._stop_timer()
-        older = self._others.registered[self.name]
+        older = self._all.registered[self.name]
         older.ping().addCallbacks(
             lambda _: self.machine.older_alive(), lambda _: self._older_gone(older)
         )
 
     def _older_gone(self, older: ComponentStream) -> None:
-        if self._others.registered.get(self.name, older) is older:
+        if self._all.registered.get(self.name, older) is older:
             self.machine.older_dead()
         elif not self.stream.closing:  # somebody else was quicker, and is asked in turn
             self.ask_older()
@@ -207,8 +187,8 @@ class ComponentStream:
     def admit(self) -> None:
         self._stop_timer()
         self._leave_unauthenticated()
-        older = self._others.registered.get(self.name)
-        self._others.registered[self.name] = self
+        older = self._all.registered.get(self.name)
+        self._all.registered[self.name] = self
         self.since = datetime.now(UTC)
         self.stream.set_limits(COMPONENT_LINK)
         self.stream.send(Element((COMPONENT, "handshake")))
@@ -225,20 +205,20 @@ class ComponentStream:
             older.machine.dismissed("conflict", "a newer link took over; this one did not answer")
 
     def pass_on(self, element: Element) -> None:
-        to_server = element.getAttribute("to") == self._others.admission.domain
+        to_server = element.getAttribute("to") == self._all.admission.domain
         if not to_server or element.name != "iq":
-            self._others.route(element)
+            self._all.route(element)
         elif element.getAttribute("type") in ("result", "error"):
             self._requests.answer(element)
         elif is_offer(element):
             self._take_offer(element)
         else:
-            self._others.route(element)
+            self._all.route(element)
 
     def withdraw(self, reason: Reason, why: str) -> None:
         self.since = None
-        if self._others.registered.get(self.name) is self:
-            del self._others.registered[self.name]
+        if self._all.registered.get(self.name) is self:
+            del self._all.registered[self.name]
         self._keepalive.stop()
         self.log.warn(
             "step {number} ({step}): link of {host} from {peer} is down, {reason}: {why}",
@@ -250,7 +230,7 @@ class ComponentStream:
             why=why,
         )
         self.callbridge.withdraw()
-        self._others.changed(self.callbridge)
+        self._all.changed(self.callbridge)
         self._requests.lost()
 
     def refuse(self, refusal: Refusal) -> None:
@@ -277,8 +257,8 @@ class ComponentStream:
 
     def ping(self) -> Deferred[Element]:
         """Ask whether it is alive; fails after ``ping_timeout``."""
-        request = ping(self._others.admission.domain, self.host)
-        return self._requests.request(request, self._others.times.ping_timeout)
+        request = ping(self._all.admission.domain, self.host)
+        return self._requests.request(request, self._all.times.ping_timeout)
 
     def deliver(self, stanza: Element) -> None:
         """Send a stanza to it."""
@@ -299,13 +279,13 @@ class ComponentStream:
             host=self.host,
             answers=self.callbridge.describe(),
         )
-        self._others.changed(self.callbridge)
+        self._all.changed(self.callbridge)
 
     def _report(self, failure: StepFailure) -> None:
         who = self.host or "a component"
         key = (who, self._address, failure.step, failure.reason)
         text = "{who} from {peer}: {failure}"
-        self._others.quiet.warn(self.log, key, text, who=who, peer=self.peer, failure=str(failure))
+        self._all.quiet.warn(self.log, key, text, who=who, peer=self.peer, failure=str(failure))
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -20,7 +20,7 @@ from bridgewire.identity import load_authorities, load_identity
 from daemonkit.control import ControlService
 from daemonkit.notify import notify
 from xmppd.admission import Admission
-from xmppd.client_stream import Clients
+from xmppd.clients import Clients
 from xmppd.component_stream import Times
 from xmppd.components import Components
 from xmppd.config import Config
