@@ -10,12 +10,16 @@ from callbridged import users
 from callbridged.config import DEFAULT_PATH, load
 from daemonkit.calling import call
 from daemonkit.ctl import Frame, show
-from daemonkit.terminal import paint, pairs
+from daemonkit.terminal import paint, pairs, table
 
 EXAMPLES = """\
 examples:
   callbridgectl status
-  callbridgectl user add alice"""
+  callbridgectl user add alice
+  callbridgectl config
+      What is set, and what is left at its default.
+  callbridgectl drain
+      Before maintenance: logins go to the other Call Bridges from now on."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,6 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         EXAMPLES,
     )
     frame.command("status", status, "the links to XMPP servers, and who can log in")
+    frame.command("config", config, "every setting, its value and where it comes from")
+    frame.command("drain", drain, "take no new logins; those under way go on")
+    frame.command("resume", resume, "take logins again")
     users.add_commands(frame)
     return frame.run(argv)
 
@@ -37,6 +44,34 @@ def status(options: argparse.Namespace) -> None:
     config = load(options.config, check_files=False)
     answer = call(config.callbridge.control_socket, "status")
     show(options, answer, lambda: status_lines(answer))
+
+
+def config(options: argparse.Namespace) -> None:
+    """``config``."""
+    settings = load(options.config, check_files=False).settings
+    answer = [
+        {"section": one.section, "key": one.key, "value": one.value, "origin": one.origin}
+        for one in settings
+    ]
+    rows = [(f"[{one.section}] {one.key}", one.value, one.origin) for one in settings]
+    show(options, answer, lambda: table(("Setting", "Value", "From"), rows))
+
+
+def drain(options: argparse.Namespace) -> None:
+    """``drain``."""
+    _take_logins(options, "drain")
+
+
+def resume(options: argparse.Namespace) -> None:
+    """``resume``."""
+    _take_logins(options, "resume")
+
+
+def _take_logins(options: argparse.Namespace, command: str) -> None:
+    answer = call(load(options.config, check_files=False).callbridge.control_socket, command)
+    under_way = f"logins under way: {answer['outstanding_logins']}"
+    said = "No new logins are taken" if answer["draining"] else "Logins are taken"
+    show(options, answer, lambda: [f"{said}; {under_way}."])
 
 
 def status_lines(answer: Mapping[str, Any]) -> Iterator[str]:
@@ -50,6 +85,8 @@ def status_lines(answer: Mapping[str, Any]) -> Iterator[str]:
         rows.insert(1, ("XMPP connection", "none"))
     if answer.get("outstanding_logins"):
         rows.append(("Logins under way", answer["outstanding_logins"]))
+    if answer.get("draining"):
+        rows.append(("Draining", "no new logins are taken; callbridgectl resume takes them again"))
     good = answer["authentication_service"] == "registered"
     for line in pairs(rows):
         if line.startswith("Authentication service:"):

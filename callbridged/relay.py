@@ -68,6 +68,12 @@ class Relay:
         self._queries.pop(link, None)
         self._logins.link_lost(link)
 
+    def drain(self, draining: bool) -> None:
+        """Take no new logins over any link, or take them again; those under way go on."""
+        self._logins.draining = draining
+        for link in self._queries:
+            self._offer(link)
+
     def _offer(self, link: ActiveLink) -> None:
         capacity = 0 if link in self._draining else self._logins.capacity
         iq = Element((None, "iq"))

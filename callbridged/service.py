@@ -107,15 +107,16 @@ def make_service(reactor: Any, config: Config) -> MultiService:
         discovery = SrvDiscovery(reactor, resolver, callbridge.domain, SystemRandom())
     backend = open_backend(config.users.backend, reactor)
     logins = LoginService(reactor, backend, callbridge.domain)
-    links = Links(
-        reactor, discovery, resolver, settings, Relay(reactor, logins), limit=callbridge.links
-    )
+    relay = Relay(reactor, logins)
+    links = Links(reactor, discovery, resolver, settings, relay, limit=callbridge.links)
     daemon = MultiService()
     Beginning(config, (*config.warnings, *warnings)).setServiceParent(daemon)
     if IService.providedBy(backend):
         IService(backend).setServiceParent(daemon)
     links.setServiceParent(daemon)
-    control = ControlService(reactor, callbridge.control_socket, commands(config, links, logins))
+    control = ControlService(
+        reactor, callbridge.control_socket, commands(config, links, logins, relay)
+    )
     control.setServiceParent(daemon)
     Readiness().setServiceParent(daemon)
     return daemon

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
+from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from callbridged.ctl import status_lines
+from callbridged.ctl import main, status_lines
 
 
 def link(state: str, error: dict[str, str] | None = None) -> dict[str, Any]:
@@ -58,3 +62,20 @@ class Status(SynchronousTestCase):
         error = {"step": "dns", "reason": "dns-failure", "text": "words " * 40}
         for line in status(link("registered"), link("waiting", error)).splitlines():
             self.assertLessEqual(len(line), 80)
+
+
+class ConfigCommand(SynchronousTestCase):
+    """``callbridgectl config``."""
+
+    def test_settings(self) -> None:
+        """Every setting, its value and where it comes from; no secret."""
+        ini = Path(self.mktemp())
+        ini.write_text("[callbridge]\nname = cb1\ndomain = example.com\nsecret = hush\n")
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            self.assertEqual(main(["--config", str(ini), "--json", "config"]), 0)
+        found = {(one["section"], one["key"]): one for one in json.loads(out.getvalue())}
+        self.assertEqual(found["callbridge", "name"]["value"], "cb1")
+        self.assertEqual(found["callbridge", "name"]["origin"], "line 2")
+        self.assertEqual(found["link", "retry_max"]["origin"], "default")
+        self.assertNotIn("hush", out.getvalue())

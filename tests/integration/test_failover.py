@@ -69,6 +69,21 @@ class TwoCallBridgesTests(unittest.SynchronousTestCase):
             self.site.bridges[one].start()
             self.server.wait_serving(f"cb{one + 1}")
 
+    def test_drained(self) -> None:
+        """A drained Call Bridge keeps its link, gets no login, and gets them again afterwards."""
+        first, second = self.site.bridges
+        first.command("drain")
+        self.server.wait_state("cb1", "draining")
+        for _ in range(3):
+            self.assertTrue(log_in(self.site, self.server).ok)
+        self.assertNotIn("'alice'", first.process.text())
+        first.command("resume")
+        self.server.wait_state("cb1", "registered")
+        second.command("drain")
+        self.server.wait_state("cb2", "draining")
+        self.assertTrue(log_in(self.site, self.server).ok)
+        self.assertIn("'alice'", first.process.text())
+
     def test_stopped_under_load(self) -> None:
         """A Call Bridge that is told to stop finishes its logins: none of many fails."""
         with ThreadPoolExecutor(4) as pool:
