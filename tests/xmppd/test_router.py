@@ -1,0 +1,90 @@
+"""Tests for `xmppd.router`."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.words.xish.domish import Element
+
+from bridgewire.jid import parse_jid
+from xmppd.router import Router
+from xmppd.sessions import Sessions
+
+
+class Place:
+    """Somebody who takes stanzas; also a session."""
+
+    def __init__(self, jid: str = "example.com", priority: int | None = None) -> None:
+        self.jid = parse_jid(jid)
+        self.priority = priority
+        self.got: list[Element] = []
+
+    def deliver(self, stanza: Element) -> None:
+        self.got.append(stanza)
+
+    def replaced(self) -> None:
+        pass
+
+
+class RouterTests(SynchronousTestCase):
+    """Who gets a stanza, and what its sender gets if nobody does."""
+
+    def setUp(self) -> None:
+        self.sessions = Sessions()
+        self.component = Place()
+        self.server = Place()
+        self.sender = Place("alice@example.com/phone", 0)
+        self.sessions.bind(self.sender)
+        here = {"cb1": self.component}
+        self.router = Router("example.com", self.sessions, here.get, lambda name: name == "cb2")
+        self.router.server = self.server
+
+    def route(self, name: str, to: str | None, kind: str = "get") -> str:
+        """Route a stanza of alice's, and answer the error that she gets."""
+        stanza = Element((None, name))
+        stanza["from"], stanza["id"], stanza["type"] = "alice@example.com/phone", "1", kind
+        if to is not None:
+            stanza["to"] = to
+        self.sender.got.clear()
+        self.router.route(stanza)
+        errors = [one for one in self.sender.got if one["type"] == "error"]
+        return errors[0].toXml() if errors else ""
+
+    def test_components(self) -> None:
+        """A component gets what is for its domain, with or without a localpart."""
+        for to in ("cb1.example.com", "x@cb1.example.com/y", "CB1.example.com"):
+            self.assertEqual(self.route("message", to, "chat"), "")
+        self.assertEqual(len(self.component.got), 3)
+
+    def test_absent_component(self) -> None:
+        """A known component that is down is worth another try; an unknown one is not."""
+        answer = self.route("iq", "cb2.example.com")
+        self.assertRegex(answer, "type='wait'[^>]*><remote-server-timeout")
+        for to in ("cb3.example.com", "a.cb1.example.com", "example.net"):
+            answer = self.route("iq", to)
+            self.assertRegex(answer, "type='cancel'[^>]*><remote-server-not-found")
+
+    def test_server(self) -> None:
+        """The server gets IQs to the domain and to nobody; messages to it come back."""
+        for to in (None, "example.com", "example.com/x"):
+            self.assertEqual(self.route("iq", to), "")
+        self.assertEqual(len(self.server.got), 3)
+        self.assertIn("<service-unavailable", self.route("message", "example.com", "chat"))
+        self.assertEqual(self.route("presence", "example.com", "subscribe"), "")
+
+    def test_user(self) -> None:
+        """To a bare JID: messages reach every available resource, IQs are answered for it."""
+        places = [Place(f"bob@example.com/{n}", priority) for n, priority in enumerate([1, 0, -1])]
+        for place in (*places, Place("bob@example.com/off")):
+            self.sessions.bind(place)
+        self.assertEqual(self.route("message", "bob@example.com", "chat"), "")
+        self.assertEqual([len(place.got) for place in places], [1, 1, 0])
+        self.assertIn("<service-unavailable", self.route("iq", "bob@example.com"))
+
+    def test_no_error_for_an_error(self) -> None:
+        """Errors and results that reach nobody are dropped."""
+        for kind in ("error", "result"):
+            self.assertEqual(self.route("iq", "example.net", kind), "")
+
+    def test_bad_address(self) -> None:
+        """An address that is none comes back at once."""
+        self.assertIn("<jid-malformed", self.route("iq", "@@"))
