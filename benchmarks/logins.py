@@ -24,6 +24,8 @@ from tests.support.site import Site
 _TICKS = os.sysconf("SC_CLK_TCK")
 #: Seconds before the steady state: connections start together and take a while to spread out.
 _WARM_UP = 3.0
+#: Of load: threads of one process wait for each other.
+_PROCESSES = 2
 
 
 def cpu_seconds(pid: int) -> float:
@@ -57,6 +59,7 @@ def start_load(site: Site, at_once: int, seconds: float) -> subprocess.Popen[byt
         "address": server.address,
         "port": server.client_port,
         "domain": site.domain,
+        "authority": str(site.ca.certificate_path),
         "user": "alice",
         "password": "wonderland",
         "at_once": at_once,
@@ -70,7 +73,7 @@ def measure(site: Site, options: argparse.Namespace) -> bool:
     """Print the figures; True if no login failed."""
     daemons = [*site.servers, *site.bridges]
     whole = _WARM_UP + options.seconds + 1.0
-    shares = [options.at_once // 2, options.at_once - options.at_once // 2]
+    shares = [len(range(n, options.at_once, _PROCESSES)) for n in range(_PROCESSES)]
     loaded = resource.getrusage(resource.RUSAGE_CHILDREN)
     children = [start_load(site, share, whole) for share in shares if share]
     time.sleep(_WARM_UP)

@@ -185,6 +185,11 @@ class XmlStream(xmlstream.XmlStream):
         """True once nothing more is wanted from the peer."""
         return self._closing
 
+    @property
+    def unsent(self) -> int:
+        """How many bytes wait since the peer does not keep up; 0 while it does."""
+        return self._unsent if self._congested else 0
+
     def send_header(
         self,
         *,

@@ -260,6 +260,11 @@ class ComponentStream:
         request = ping(self._all.admission.domain, self.host)
         return self._requests.request(request, self._all.times.ping_timeout)
 
+    @property
+    def congested(self) -> bool:
+        """True where it reads too slowly to be sent more; logins still go, until the limit."""
+        return self.stream.unsent > COMPONENT_LINK.unsent_bytes // 2
+
     def deliver(self, stanza: Element) -> None:
         """Send a stanza to it."""
         self.stream.send(stanza)

@@ -19,6 +19,14 @@ class Destination(Protocol):
         """Take one."""
 
 
+class Component(Destination, Protocol):
+    """One that may not keep up."""
+
+    @property
+    def congested(self) -> bool:
+        """True where it can be sent nothing more now."""
+
+
 class Router:
     """Takes stanzas whose ``from`` was checked, and delivers or bounces each at once."""
 
@@ -26,7 +34,7 @@ class Router:
         self,
         domain: str,
         sessions: Sessions,
-        component: Callable[[str], Destination | None],
+        component: Callable[[str], Component | None],
         known: Callable[[str], bool],
     ) -> None:
         """``component`` answers who holds a name now, ``known`` whether it might be held."""
@@ -56,7 +64,9 @@ class Router:
     def _to_component(self, to: JID, stanza: Element) -> None:
         name, _, domain = to.host.partition(".")
         component = self._component(name) if domain == self._domain else None
-        if component is not None:
+        if component is not None and component.congested:
+            self._bounce(stanza, "resource-constraint", "wait")
+        elif component is not None:
             component.deliver(stanza)
         elif domain == self._domain and self._known(name):
             self._bounce(stanza, "remote-server-timeout", "wait")

@@ -211,6 +211,23 @@ class ComponentTests(SynchronousTestCase):
         self.assertTrue(peer.transport.aborted)
         self.assertEqual(self.components.registered, {})
 
+    def test_slow_reader(self) -> None:
+        """A component that does not keep up is congested first, and given up at the limit."""
+        peer = self.registered()
+        stream = self.components.registered["cb1"]
+        stanza = Element((None, "message"))
+        stanza.addContent("x" * 1024 * 1024)
+        for _ in range(20):
+            stream.deliver(stanza)
+        self.assertFalse(stream.congested or peer.hung_up)
+        peer.stream.pauseProducing()
+        for _ in range(9):
+            stream.deliver(stanza)
+        self.assertTrue(stream.congested and not peer.hung_up)
+        for _ in range(8):
+            stream.deliver(stanza)
+        self.assertTrue(peer.hung_up)
+
     def test_removed_name(self) -> None:
         """A name that is removed loses its link at once."""
         peer = self.registered()

@@ -16,6 +16,7 @@ class Place:
     def __init__(self, jid: str = "example.com", priority: int | None = None) -> None:
         self.jid = parse_jid(jid)
         self.priority = priority
+        self.congested = False
         self.got: list[Element] = []
 
     def deliver(self, stanza: Element) -> None:
@@ -54,6 +55,12 @@ class RouterTests(SynchronousTestCase):
         for to in ("cb1.example.com", "x@cb1.example.com/y", "CB1.example.com"):
             self.assertEqual(self.route("message", to, "chat"), "")
         self.assertEqual(len(self.component.got), 3)
+
+    def test_slow_component(self) -> None:
+        """What a component is too slow for comes back, rather than cost it its link."""
+        self.component.congested = True
+        self.assertIn("<resource-constraint", self.route("message", "cb1.example.com", "chat"))
+        self.assertEqual(self.component.got, [])
 
     def test_absent_component(self) -> None:
         """A known component that is down is worth another try; an unknown one is not."""
