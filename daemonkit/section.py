@@ -183,20 +183,28 @@ class Section:
         return path
 
     def secret_file(self, key: str, default: Path | _Required = REQUIRED) -> str:
-        """Answer the one line that is in a file which not everybody may read."""
-        return self._check(key, self.path(key, default), files.read_secret) or ""
+        """Answer the one line that is in a file, with a warning where everybody may read it."""
+        path = self.path(key, default)
+        secret = self._check(key, path, files.read_secret) or ""
+        if secret:
+            self._warn_if_exposed(path)
+        return secret
 
     def secret(self, key: str) -> str:
         """Answer a secret that stands in the ini file itself, or the empty text."""
         value = self.parsed(
             key, files.check_secret, "", shown=lambda text: "(hidden)" if text else ""
         )
-        path = self._findings.path
-        if value and files.others_may_read(path):
-            self._findings.warnings.append(
-                f"{path} has a secret in it, and everybody may read it: chmod o= {path}"
-            )
+        if value:
+            self._warn_if_exposed(self._findings.path)
         return value
+
+    def _warn_if_exposed(self, path: Path) -> None:
+        if files.others_may_read(path):
+            self._findings.warnings.append(
+                f"{path} has a secret in it, and everybody may read it: run chmod o= {path}, and "
+                "make it belong to the daemon's user or group."
+            )
 
     def directory(self, key: str, default: Path) -> Path:
         """Answer a directory that may be written to, or that has yet to be made."""

@@ -105,9 +105,9 @@ class ConfigTests(ConfigTestCase):
         self.assertIn("secret_file: its default /etc/callbridged/secret", self.faults())
 
     def test_exposed_secret(self) -> None:
-        """A secret file that everybody may read is a fault."""
+        """A secret file that everybody may read is a warning for the log."""
         (self.directory / "secret").chmod(0o644)
-        self.assertIn("chmod o=", self.faults())
+        self.assertIn("chmod o=", self.load().warnings[0])
 
     def test_exposed_inline_secret(self) -> None:
         """A secret in a configuration that everybody may read is a warning for the log."""
