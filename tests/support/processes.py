@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import random
 import re
 import signal
 import socket
@@ -151,19 +152,28 @@ def run(*command: str | Path, typed: str = "", check: bool = True) -> subprocess
     return done
 
 
+#: Below what Linux gives to outgoing connections, which would take one before it is listened on.
+_PORTS = range(10_000, 32_000)
+_given: set[tuple[str, int]] = set()
+
+
 def free_port(address: str = "127.0.0.1", preferred: int = 0) -> int:
-    """A port that is free now for both TCP and UDP on ``address``: ``preferred`` if it is."""
-    for wanted in [preferred, *[0] * 50]:
+    """A port that is free for TCP and UDP on ``address``: ``preferred`` if it is.
+
+    No other caller in this process gets it, and one in another process hardly.
+    """
+    for port in [preferred, *random.sample(_PORTS, 50)]:
+        if not port or (port != preferred and (address, port) in _given):
+            continue
         with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
             tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the daemons do
             try:
-                tcp.bind((address, wanted))
-                port = tcp.getsockname()[1]
+                tcp.bind((address, port))
                 udp.bind((address, port))
             except OSError:
                 continue
-            assert isinstance(port, int)
-            return port
+        _given.add((address, port))
+        return port
     raise OSError(f"no free port on {address}")
 
 
