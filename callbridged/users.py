@@ -54,34 +54,30 @@ examples:
 
 def add(options: argparse.Namespace) -> None:
     """``user add NAME``."""
-    name: str = options.name
-    path = _path(options)
-    users, _ = _read(path)
-    _check_absent(users, name, path)
-    keys = _ask(options)
-
-    def change(content: bytes, users: Users) -> bytes:
-        _check_absent(users, name, path)
-        return put(content, name, keys)
-
-    _change(path, change)
-    show(options, {"user": name}, lambda: [f"{name} may log in."])
+    _give_password(options, _check_absent, "may log in")
 
 
 def passwd(options: argparse.Namespace) -> None:
     """``user passwd NAME``."""
+    _give_password(options, _check_there, "has a new password")
+
+
+def _give_password(
+    options: argparse.Namespace, check: Callable[[Users, str, Path], None], outcome: str
+) -> None:
+    """Ask for a password and put its keys into the file, if ``check`` does not refuse."""
     name: str = options.name
     path = _path(options)
     users, _ = _read(path)
-    _check_there(users, name, path)
+    check(users, name, path)  # before the question, and again before the answer counts
     keys = _ask(options)
 
     def change(content: bytes, users: Users) -> bytes:
-        _check_there(users, name, path)
+        check(users, name, path)
         return put(content, name, keys)
 
     _change(path, change)
-    show(options, {"user": name}, lambda: [f"{name} has a new password."])
+    show(options, {"user": name}, lambda: [f"{name} {outcome}."])
 
 
 def delete(options: argparse.Namespace) -> None:
