@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from xmppd.component_stream import ComponentStream
+    from xmppd.components.stream import ComponentStream
     from xmppd.service import Server
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from daemonkit import calling
 from daemonkit.ctl import Frame, show
 from daemonkit.terminal import CtlFailure, paint, pairs, printable, read_secret, table
+from xmppd.components.registry import Registry, RegistryFault, normal_name
 from xmppd.config import DEFAULT_PATH, Config, load
-from xmppd.registry import Registry, RegistryFault, normal_name
 
 EXAMPLES = """\
 examples:

@@ -19,15 +19,15 @@ from bridgewire import tls
 from bridgewire.identity import load_authorities, load_identity
 from daemonkit.control import ControlService
 from daemonkit.notify import notify
-from xmppd.admission import Admission
-from xmppd.clients import Clients
-from xmppd.component_stream import Times
-from xmppd.components import Components
+from xmppd.clients.connected import Clients
+from xmppd.components.admission import Admission
+from xmppd.components.connected import Components
+from xmppd.components.registry import Registry, RegistryFault
+from xmppd.components.stream import Times
 from xmppd.config import Config
 from xmppd.control import commands
 from xmppd.login import Logins
 from xmppd.queries import ServerQueries
-from xmppd.registry import Registry, RegistryFault
 from xmppd.router import Router
 from xmppd.sessions import Sessions
 

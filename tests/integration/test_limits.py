@@ -6,7 +6,7 @@ from twisted.trial import unittest
 
 from tests.support.rawstream import RawStream
 from tests.support.site import started_small_site
-from xmppd.components import MAX_UNREGISTERED
+from xmppd.components.connected import MAX_UNREGISTERED
 
 
 class CapTests(unittest.SynchronousTestCase):

@@ -1,4 +1,4 @@
-"""Tests for a client's stream: `xmppd.client`, `client_stream`, with logins relayed to a fake."""
+"""Tests for a client's stream: `xmppd.clients`, with logins relayed to a fake."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bridgewire.iq import RequestFailed, StreamLost
 from bridgewire.login import LoginReply, LoginRequest, sasl_failure
 from bridgewire.namespaces import CLIENT, SASL
 from tests.support.memory import Peer
-from xmppd.clients import MAX_NOT_LOGGED_IN, Clients
+from xmppd.clients.connected import MAX_NOT_LOGGED_IN, Clients
 from xmppd.login import Logins
 from xmppd.router import Router
 from xmppd.sessions import Sessions

@@ -1,4 +1,4 @@
-"""Tests for a component's stream: `xmppd.component`, `component_stream`, `components`."""
+"""Tests for a component's stream: `xmppd.components`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from twisted.words.xish.domish import Element
 from bridgewire.handshake import component_digest
 from bridgewire.namespaces import COMPONENT
 from tests.support.memory import Peer
-from xmppd.admission import Admission
-from xmppd.component_stream import Times
-from xmppd.components import MAX_UNREGISTERED, Components
+from xmppd.components.admission import Admission
+from xmppd.components.connected import MAX_UNREGISTERED, Components
+from xmppd.components.stream import Times
 
 SECRETS = {"cb1": "s3cret", "echo": "other"}
 

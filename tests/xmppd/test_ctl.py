@@ -14,8 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daemonkit import calling
 from daemonkit.calling import CommandError, NotRunning
+from xmppd.components.registry import Registry
 from xmppd.ctl import main
-from xmppd.registry import Registry
 
 STATUS: dict[str, Any] = {
     "domain": "example.com",

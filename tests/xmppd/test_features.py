@@ -1,10 +1,10 @@
-"""Tests for `xmppd.features`."""
+"""Tests for `xmppd.clients.features`."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from xmppd.features import Fact, stream_features
+from xmppd.clients.features import Fact, stream_features
 
 MECHANISMS = frozenset({"PLAIN", "SCRAM-SHA-256"})
 

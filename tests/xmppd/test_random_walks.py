@@ -15,9 +15,9 @@ from bridgewire.iq import RequestFailed
 from bridgewire.namespaces import COMPONENT, SASL
 from tests.support.memory import Peer
 from tests.xmppd.test_client_stream import AUTH, BIND, ClientCase
-from xmppd.admission import Admission
-from xmppd.component_stream import Times
-from xmppd.components import Components
+from xmppd.components.admission import Admission
+from xmppd.components.connected import Components
+from xmppd.components.stream import Times
 from xmppd.router import Router
 from xmppd.sessions import Sessions
 

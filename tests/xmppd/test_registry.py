@@ -1,4 +1,4 @@
-"""Tests of xmppd.registry."""
+"""Tests of xmppd.components.registry."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from xmppd.registry import SCHEMA, Registry, RegistryFault, normal_name
+from xmppd.components.registry import SCHEMA, Registry, RegistryFault, normal_name
 
 
 class RegistryTests(SynchronousTestCase):

@@ -7,7 +7,8 @@ from types import ModuleType
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.tables import inputs, pairs
-from xmppd import client, component
+from xmppd.clients import table as client
+from xmppd.components import table as component
 
 
 class TablesAreTotal(SynchronousTestCase):

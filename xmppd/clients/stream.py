@@ -23,12 +23,12 @@ from bridgewire.parser import AFTER_LOGIN, BEFORE_LOGIN, StreamFault
 from bridgewire.steps import Reason, Step, StepFailure
 from bridgewire.stream import XmlStream
 from daemonkit.tasks import detach
-from xmppd.client import ClientInputs, ClientMachine
-from xmppd.features import Fact, stream_features
+from xmppd.clients.features import Fact, stream_features
+from xmppd.clients.table import ClientInputs, ClientMachine
 from xmppd.login import Login
 
 if TYPE_CHECKING:
-    from xmppd.clients import Clients
+    from xmppd.clients.connected import Clients
 
 #: Failed logins on one stream, after which it is closed.
 MAX_FAILURES = 3

@@ -14,7 +14,7 @@ from twisted.words.xish.domish import Element
 
 from bridgewire.steps import Reason
 from bridgewire.tables import new_table
-from xmppd.admission import Refusal
+from xmppd.components.admission import Refusal
 
 
 class ComponentInputs(Protocol):

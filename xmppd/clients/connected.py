@@ -11,7 +11,7 @@ from twisted.words.xish.domish import Element
 
 from bridgewire.stream import XmlStream
 from daemonkit.quiet import Quiet
-from xmppd.client_stream import ClientStream
+from xmppd.clients.stream import ClientStream
 from xmppd.login import Logins
 from xmppd.sessions import Sessions
 from xmppd.unauthenticated import Unauthenticated

@@ -11,9 +11,9 @@ from twisted.words.xish.domish import Element
 
 from bridgewire.stream import XmlStream
 from daemonkit.quiet import Quiet
-from xmppd.admission import Admission
-from xmppd.callbridge import CallBridgeLink
-from xmppd.component_stream import ComponentStream, Times
+from xmppd.components.admission import Admission
+from xmppd.components.callbridge import CallBridgeLink
+from xmppd.components.stream import ComponentStream, Times
 from xmppd.unauthenticated import Unauthenticated
 
 #: Streams that have not registered yet.

@@ -22,12 +22,12 @@ from bridgewire.namespaces import COMPONENT, CONTENT, ERRORS, STREAM_ERRORS, STR
 from bridgewire.parser import BEFORE_LOGIN, COMPONENT_LINK, StreamFault
 from bridgewire.steps import Reason, Step, StepFailure
 from bridgewire.stream import XmlStream
-from xmppd.admission import Refusal, Refused
-from xmppd.callbridge import CallBridgeLink, bad_offer, is_offer
-from xmppd.component import ComponentInputs, ComponentMachine
+from xmppd.components.admission import Refusal, Refused
+from xmppd.components.callbridge import CallBridgeLink, bad_offer, is_offer
+from xmppd.components.table import ComponentInputs, ComponentMachine
 
 if TYPE_CHECKING:
-    from xmppd.components import Components
+    from xmppd.components.connected import Components
 
 
 @dataclass(frozen=True)

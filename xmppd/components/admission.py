@@ -14,7 +14,7 @@ from bridgewire.handshake import component_digest, digests_match
 from bridgewire.jid import parse_host
 from bridgewire.namespaces import COMPONENT
 from bridgewire.steps import Reason, Step, StepFailure
-from xmppd.registry import RegistryFault
+from xmppd.components.registry import RegistryFault
 
 
 @dataclass(frozen=True)

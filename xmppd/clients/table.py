@@ -1,7 +1,7 @@
 """The life of one client's stream as a state table: STARTTLS, SASL, resource binding, stanzas.
 
 The order is that of RFC 6120 section 9.1, or of XEP-0368, with TLS from the first byte. The table
-says what may happen when; `xmppd.client_stream` does it.
+says what may happen when; `xmppd.clients.stream` does it.
 """
 
 from __future__ import annotations
@@ -218,7 +218,7 @@ def make_table() -> TypeMachineBuilder[ClientInputs, ClientActions]:
 
 _INPUTS_FROM_CLIENT = ("greeted", "starttls", "auth", "response", "abort", "bind", "stanza")
 
-#: Pairs that cannot occur, with the reason: `xmppd.client_stream` sees to it.
+#: Pairs that cannot occur, with the reason: `xmppd.clients.stream` sees to it.
 HOLES: dict[tuple[str, str], str] = {
     **{
         (state, "greeted"): "a stream has one header; another start tag is a nested element"

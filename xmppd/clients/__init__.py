@@ -1,0 +1,1 @@
+"""The client ports: one stream from connection to session, whatever the transport."""
