@@ -16,14 +16,8 @@ from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
 from bridgewire.jid import parse_jid
-from bridgewire.login import (
-    LoginReply,
-    LoginRequest,
-    WireFault,
-    sasl_data,
-    sasl_failure,
-    sasl_message,
-)
+from bridgewire.login import LoginReply, LoginRequest
+from bridgewire.sasl import WireFault, sasl_data, sasl_failure, sasl_message
 from bridgewire.steps import Step
 from callbridged.backends import BackendUnavailable, IUserBackend
 from callbridged.mechanisms import MECHANISMS

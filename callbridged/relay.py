@@ -14,9 +14,10 @@ from twisted.words.protocols.jabber.xmlstream import toResponse
 from twisted.words.xish.domish import Element
 
 from bridgewire.iq import StreamLost
-from bridgewire.login import LoginRequest, Serve, WireFault
+from bridgewire.login import LoginRequest, Serve
 from bridgewire.namespaces import LOGIN
 from bridgewire.queries import Queries
+from bridgewire.sasl import WireFault
 from bridgewire.steps import Step
 from callbridged.link_interface import ActiveLink
 from callbridged.login import LoginService, NoRoom

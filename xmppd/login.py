@@ -17,8 +17,9 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.words.xish.domish import Element
 
 from bridgewire.iq import RequestError, RequestFailed, StreamLost
-from bridgewire.login import LoginReply, LoginRequest, WireFault, sasl_failure
+from bridgewire.login import LoginReply, LoginRequest
 from bridgewire.namespaces import SASL
+from bridgewire.sasl import WireFault, sasl_failure
 from bridgewire.steps import Reason, Step, StepFailure
 
 #: What clients are offered until a Call Bridge has said what it serves.

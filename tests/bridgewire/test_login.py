@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +14,18 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 
-from bridgewire.login import (
+from bridgewire.login import REPLIES, REQUESTS, LoginReply, LoginRequest, Serve
+from bridgewire.namespaces import COMPONENT, LOGIN, SASL, STREAMS
+from bridgewire.parser import COMPONENT_LINK, Stanza, StreamParser
+from bridgewire.sasl import (
     CONDITIONS,
-    REPLIES,
-    REQUESTS,
-    LoginReply,
-    LoginRequest,
-    Serve,
     WireFault,
     failure_condition,
     sasl_data,
     sasl_failure,
     sasl_message,
 )
-from bridgewire.namespaces import COMPONENT, LOGIN, SASL, STREAMS
-from bridgewire.parser import COMPONENT_LINK, Stanza, StreamParser
+from bridgewire.session_end import EndSessions, SessionEnded
 from bridgewire.username import parse_username
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "login"
@@ -35,6 +33,8 @@ KINDS: dict[str, Any] = {
     "Serve": Serve,
     "LoginRequest": LoginRequest,
     "LoginReply": LoginReply,
+    "EndSessions": EndSessions,
+    "SessionEnded": SessionEnded,
 }
 HEADER = f"<stream:stream xmlns='{COMPONENT}' xmlns:stream='{STREAMS}' to='x'>"
 
@@ -53,6 +53,8 @@ def fields(message: Any) -> dict[str, Any]:
     if isinstance(message, Serve):
         shown["mechanisms"] = list(message.mechanisms)
         return shown
+    if isinstance(message, EndSessions | SessionEnded):
+        return shown
     sasl = shown.pop("element")
     shown["sasl"] = sasl.name
     if sasl.name == "failure":
@@ -63,6 +65,13 @@ def fields(message: Any) -> dict[str, Any]:
     if isinstance(message, LoginRequest):
         bindings = message.channel_bindings.items()
         shown["channel_bindings"] = {kind: data.decode() for kind, data in bindings}
+        shown["offered"] = list(message.offered)
+        shown["certificate"] = message.certificate.decode() if message.certificate else None
+    for name in {"offered", "certificate", "token", "lifetime", "report"} & set(shown):
+        if not shown[name]:  # as in most messages
+            del shown[name]
+        elif name == "token":
+            shown[name] = asdict(message.token)
     return shown
 
 

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 from zope.interface import implementer
 
-from bridgewire.login import sasl_data, sasl_message
+from bridgewire.sasl import sasl_data, sasl_message
 from callbridged.backends import IUserBackend
 from callbridged.scram_keys import ScramKeys
 

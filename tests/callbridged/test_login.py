@@ -11,15 +11,9 @@ from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
-from bridgewire.login import (
-    LoginReply,
-    LoginRequest,
-    failure_condition,
-    sasl_data,
-    sasl_failure,
-    sasl_message,
-)
+from bridgewire.login import LoginReply, LoginRequest
 from bridgewire.namespaces import SASL
+from bridgewire.sasl import failure_condition, sasl_data, sasl_failure, sasl_message
 from callbridged.backends import BackendUnavailable
 from callbridged.login import MAX_SECONDS, LoginService, NoRoom, OutOfOrder
 from callbridged.scram_keys import ITERATIONS

@@ -11,8 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
 from bridgewire.iq import RequestFailed
-from bridgewire.login import LoginReply, LoginRequest, sasl_failure
+from bridgewire.login import LoginReply, LoginRequest
 from bridgewire.namespaces import LOGIN, SASL
+from bridgewire.sasl import sasl_failure
 from callbridged.login import NoRoom
 from callbridged.relay import Relay
 

@@ -11,8 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
 from bridgewire.iq import RequestFailed, StreamLost
-from bridgewire.login import LoginReply, LoginRequest, sasl_failure
+from bridgewire.login import LoginReply, LoginRequest
 from bridgewire.namespaces import CLIENT, SASL
+from bridgewire.sasl import sasl_failure
 from tests.support.memory import Peer
 from xmppd.clients.connected import MAX_NOT_LOGGED_IN, Clients
 from xmppd.login import Logins

@@ -12,8 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
 from bridgewire.iq import RequestFailed, RequestTimedOut, StreamLost
-from bridgewire.login import LoginReply, LoginRequest, WireFault, sasl_failure
+from bridgewire.login import LoginReply, LoginRequest
 from bridgewire.namespaces import SASL
+from bridgewire.sasl import WireFault, sasl_failure
 from bridgewire.steps import StepFailure
 from xmppd.login import Login, Logins
 

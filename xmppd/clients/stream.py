@@ -17,9 +17,10 @@ from twisted.words.xish.domish import Element
 
 from bridgewire import tls
 from bridgewire.jid import JID, InvalidFormat, parse_host, parse_jid
-from bridgewire.login import LoginReply, failure_condition, sasl_failure
+from bridgewire.login import LoginReply
 from bridgewire.namespaces import BIND, CLIENT, SASL, TLS
 from bridgewire.parser import AFTER_LOGIN, BEFORE_LOGIN, StreamFault
+from bridgewire.sasl import failure_condition, sasl_failure
 from bridgewire.steps import Reason, Step, StepFailure
 from bridgewire.stream import XmlStream
 from daemonkit.tasks import detach

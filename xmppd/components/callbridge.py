@@ -10,8 +10,9 @@ from twisted.words.protocols.jabber.xmlstream import toResponse
 from twisted.words.xish.domish import Element
 
 from bridgewire.iq import Requests
-from bridgewire.login import LoginReply, LoginRequest, Serve, WireFault
+from bridgewire.login import LoginReply, LoginRequest, Serve
 from bridgewire.namespaces import LOGIN
+from bridgewire.sasl import WireFault
 
 
 class CallBridgeLink:

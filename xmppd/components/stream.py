@@ -17,9 +17,9 @@ from bridgewire import naming, tls
 from bridgewire.iq import Requests, ping
 from bridgewire.jid import InvalidFormat, parse_jid
 from bridgewire.keepalive import Keepalive
-from bridgewire.login import WireFault
 from bridgewire.namespaces import COMPONENT, CONTENT, ERRORS, STREAM_ERRORS, STREAMS
 from bridgewire.parser import BEFORE_LOGIN, COMPONENT_LINK, StreamFault
+from bridgewire.sasl import WireFault
 from bridgewire.steps import Reason, Step, StepFailure
 from bridgewire.stream import XmlStream
 from xmppd.components.admission import Refusal, Refused
