@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import idna
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from OpenSSL import SSL
 from OpenSSL.crypto import X509, X509StoreFlags
 from twisted.internet.interfaces import (
@@ -34,6 +35,7 @@ __all__ = [
     "XMPPD",
     "ClientCertificate",
     "Side",
+    "channel_bindings",
     "client_server",
     "failure",
     "link_client",
@@ -100,6 +102,28 @@ def peer_certificate(transport: Any) -> x509.Certificate | None:
     """The peer's own certificate, or None if it showed none. Valid after the handshake only."""
     connection = _connection(transport)
     return connection.get_peer_certificate(as_cryptography=True) if connection else None
+
+
+def channel_bindings(transport: Any) -> dict[str, bytes]:
+    """The data that SASL can bind to this server's end of a TLS connection, by type.
+
+    ``tls-exporter`` (RFC 9266) with TLS 1.3, where the keys are unique to the connection;
+    ``tls-server-end-point`` (RFC 5929 section 4) always. Empty without TLS.
+    """
+    connection = _connection(transport)
+    if connection is None:
+        return {}
+    bindings = {}
+    if connection.get_protocol_version() == SSL.TLS1_3_VERSION:
+        label = b"EXPORTER-Channel-Binding"
+        bindings["tls-exporter"] = connection.export_keying_material(label, 32, b"")
+    certificate = connection.get_certificate(as_cryptography=True)
+    if certificate is not None and certificate.signature_hash_algorithm is not None:
+        algorithm = certificate.signature_hash_algorithm
+        if isinstance(algorithm, hashes.MD5 | hashes.SHA1):
+            algorithm = hashes.SHA256()
+        bindings["tls-server-end-point"] = certificate.fingerprint(algorithm)
+    return bindings
 
 
 def _connection(transport: Any) -> SSL.Connection | None:

@@ -26,6 +26,7 @@ from xmppd.components.registry import Registry, RegistryFault
 from xmppd.components.stream import Times
 from xmppd.config import Config
 from xmppd.control import commands
+from xmppd.domain import Domain
 from xmppd.login import Logins
 from xmppd.queries import ServerQueries
 from xmppd.router import Router
@@ -73,9 +74,8 @@ class Server:
         self.router.server = ServerQueries(self, self._component_addresses)
         self.clients = Clients(
             clock=reactor,
-            domain=domain,
+            domains={domain: Domain(domain, self.logins)},
             login_timeout=config.client.login_timeout,
-            logins=self.logins,
             sessions=self.sessions,
             route=self.route,
             tls_context=lambda: self.client_tls,

@@ -16,6 +16,7 @@ from bridgewire.namespaces import CLIENT, SASL
 from bridgewire.sasl import sasl_failure
 from tests.support.memory import Peer
 from xmppd.clients.connected import MAX_NOT_LOGGED_IN, Clients
+from xmppd.domain import Domain
 from xmppd.login import Logins
 from xmppd.router import Router
 from xmppd.sessions import Sessions
@@ -60,9 +61,8 @@ class ClientCase(SynchronousTestCase):
         self.logins.update(self.bridge)
         self.clients = Clients(
             clock=self.clock,
-            domain="example.com",
+            domains={"example.com": Domain("example.com", self.logins)},
             login_timeout=30.0,
-            logins=self.logins,
             sessions=self.sessions,
             route=self.router.route,
             tls_context=lambda: "context",

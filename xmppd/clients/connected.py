@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from twisted.words.xish.domish import Element
 from bridgewire.stream import XmlStream
 from daemonkit.quiet import Quiet
 from xmppd.clients.stream import ClientStream
-from xmppd.login import Logins
+from xmppd.domain import Domain
 from xmppd.sessions import Sessions
 from xmppd.unauthenticated import Unauthenticated
 
@@ -26,12 +26,15 @@ TOO_MANY = (
 
 @dataclass
 class Clients:
-    """What all client streams share. ``tls_context`` answers the context for STARTTLS."""
+    """What all client streams share.
+
+    ``domains``: those that are served, by name, the first one in front. ``tls_context`` answers
+    the context for STARTTLS.
+    """
 
     clock: IReactorTime
-    domain: str
+    domains: Mapping[str, Domain]
     login_timeout: float
-    logins: Logins
     sessions: Sessions
     route: Callable[[Element], None]
     tls_context: Callable[[], Any]

@@ -50,7 +50,8 @@ class ClientStream:
         self._login: Login | None = None
         self._failures = 0
         self._bound = False
-        self.jid = parse_jid(clients.domain)
+        self.domain = next(iter(clients.domains.values()))
+        self.jid = parse_jid(self.domain.name)
         self.priority: int | None = None
         self.machine: ClientInputs = ClientMachine(self)
         self.stream = XmlStream(
@@ -69,15 +70,17 @@ class ClientStream:
 
     def header(self, root: Element) -> None:
         to = root.getAttribute("to")
+        domain = self._all.domains.get(parse_host(to)) if to else None
         if root.defaultUri != CLIENT:
             self.machine.refused("invalid-namespace", "the default namespace is jabber:client")
         elif not to:
             self.machine.refused("improper-addressing", "say which domain in 'to'")
-        elif parse_host(to) != self._all.domain:
+        elif domain is None or (self._authenticated and domain is not self.domain):
             self.machine.refused("host-unknown", f"{to!r:.200} is not served here")
         elif not str(root.getAttribute("version", "")).startswith("1."):
             self.machine.refused("unsupported-version", "version 1.0 is spoken here")
         else:
+            self.domain = domain
             self.machine.greeted()
 
     def element(self, element: Element) -> None:
@@ -126,9 +129,9 @@ class ClientStream:
 
     def offer(self) -> None:
         self.stream.send_header(
-            from_=self._all.domain, stream_id=secrets.token_hex(8), version="1.0"
+            from_=self.domain.name, stream_id=secrets.token_hex(8), version="1.0"
         )
-        self.stream.send(stream_features(frozenset(self._facts), self._all.logins.mechanisms))
+        self.stream.send(stream_features(frozenset(self._facts), self.domain.logins.mechanisms))
 
     def begin_tls(self) -> None:
         self.stream.send(Element((TLS, "proceed")))
@@ -137,7 +140,7 @@ class ClientStream:
 
     def relay(self, element: Element) -> None:
         if self._login is None:
-            self._login = Login(self._all.logins, self._peer)
+            self._login = Login(self.domain.logins, self._peer)
         detach(self._relay(self._login, element), self.log, "relaying a login")
 
     async def _relay(self, login: Login, element: Element) -> None:
@@ -180,7 +183,7 @@ class ClientStream:
     def _own_address(self, username: str) -> JID:
         if not username or "@" in username or "/" in username:
             raise InvalidFormat("no localpart")
-        return parse_jid(f"{username}@{self._all.domain}")
+        return parse_jid(f"{username}@{self.domain.name}")
 
     def challenge(self, element: Element) -> None:
         self.stream.send(element)
