@@ -101,6 +101,9 @@ class XmlStream(xmlstream.XmlStream):
         self._unsent = 0
         self._abort_call: IDelayedCall | None = None
 
+    #: Whatever TLS there is has its other end at the peer: nothing between us takes part in it.
+    end_to_end_tls = True
+
     _log = Logger()
     transport: Any
     stream: Any

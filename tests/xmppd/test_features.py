@@ -16,7 +16,8 @@ class FeaturesTests(SynchronousTestCase):
         """STARTTLS, which is required, and nothing else."""
         self.assertEqual(
             stream_features(frozenset(), MECHANISMS),
-            "<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/>"
+            "<stream:features xmlns:stream='http://etherx.jabber.org/streams'>"
+            "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/>"
             "</starttls></stream:features>",
         )
 
@@ -24,7 +25,8 @@ class FeaturesTests(SynchronousTestCase):
         """The mechanisms, SCRAM in front of PLAIN."""
         self.assertEqual(
             stream_features(frozenset({Fact.SECURED}), MECHANISMS),
-            "<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>"
+            "<stream:features xmlns:stream='http://etherx.jabber.org/streams'>"
+            "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>"
             "<mechanism>SCRAM-SHA-256</mechanism><mechanism>PLAIN</mechanism>"
             "</mechanisms></stream:features>",
         )
@@ -33,5 +35,6 @@ class FeaturesTests(SynchronousTestCase):
         """Resource binding."""
         self.assertEqual(
             stream_features(frozenset(Fact), MECHANISMS),
-            "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>",
+            "<stream:features xmlns:stream='http://etherx.jabber.org/streams'>"
+            "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>",
         )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.words.xish.domish import Element
 
-from bridgewire.stream import XmlStream
+from bridgewire.namespaces import CLIENT
+from bridgewire.parser import BEFORE_LOGIN, Limits
+from bridgewire.stream import StreamOwner, XmlStream
 from daemonkit.quiet import Quiet
 from xmppd.clients.stream import ClientStream
+from xmppd.clients.stream_interface import Stream
 from xmppd.domain import Domain
 from xmppd.sessions import Sessions
 from xmppd.unauthenticated import Unauthenticated
@@ -22,6 +25,8 @@ TOO_MANY = (
     "a connection from {host} to a client port was closed, resource-limit: too many are open that "
     "have not logged in"
 )
+
+S = TypeVar("S", bound=Stream)
 
 
 @dataclass
@@ -46,12 +51,33 @@ class Clients:
 
     def accept(self, host: str) -> XmlStream | None:
         """Answer the protocol for a connection from ``host``; None when too many must log in."""
-        if not self.unauthenticated.enter(host):
-            self.quiet.warn(ClientStream.log, ("full", host), TOO_MANY, host=host)
-            return None
-        return ClientStream(self, host).stream
+        return self.begin(host, _xml_stream) if self.admit(host) else None
+
+    def admit(self, host: str) -> bool:
+        """Take a place for a connection from ``host``; False, and a log line, when all are taken.
+
+        The place is given back by the stream that begins there, or else by ``dismiss``.
+        """
+        if self.unauthenticated.enter(host):
+            return True
+        self.quiet.warn(ClientStream.log, ("full", host), TOO_MANY, host=host)
+        return False
+
+    def dismiss(self, host: str) -> None:
+        """Give the place back of a connection that never became a stream."""
+        self.unauthenticated.leave(host)
+
+    def begin(self, host: str, make: Callable[[StreamOwner, Limits, IReactorTime], S]) -> S:
+        """Answer the stream that ``make`` makes for an admitted client from ``host``."""
+        owner = ClientStream(self, host)
+        owner.stream = stream = make(owner, BEFORE_LOGIN, self.clock)
+        return stream
 
     def close(self) -> None:
         """Close all streams: the server stops."""
         for stream in list(self.open):
             stream.machine.refused("system-shutdown", "xmppd is shutting down")
+
+
+def _xml_stream(owner: StreamOwner, limits: Limits, clock: IReactorTime) -> XmlStream:
+    return XmlStream(owner, CLIENT, initiating=False, limits=limits, clock=clock)

@@ -56,11 +56,12 @@ FEATURES = (
 def stream_features(facts: frozenset[Fact], mechanisms: frozenset[str]) -> str:
     """Answer ``<stream:features/>`` (RFC 6120 section 4.3.2) for a stream of these facts.
 
-    As text: it is the same for many streams, and making it takes a while.
+    As text: it is the same for many streams, and making it takes a while. It declares the prefix
+    ``stream`` anew, since over WebSocket it stands by itself.
     """
     features = Element((STREAMS, "features"))
     for feature in FEATURES:
         if feature.needs <= facts and not feature.forbids & facts:
             features.addChild(feature.element(mechanisms))
-    text: str = features.toXml(prefixes={STREAMS: "stream"}, prefixesInScope=["stream"])
+    text: str = features.toXml(prefixes={STREAMS: "stream"})
     return text

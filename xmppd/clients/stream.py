@@ -22,9 +22,9 @@ from bridgewire.namespaces import BIND, CLIENT, SASL, TLS
 from bridgewire.parser import AFTER_LOGIN, BEFORE_LOGIN, StreamFault
 from bridgewire.sasl import failure_condition, sasl_failure
 from bridgewire.steps import Reason, Step, StepFailure
-from bridgewire.stream import XmlStream
 from daemonkit.tasks import detach
 from xmppd.clients.features import Fact, stream_features
+from xmppd.clients.stream_interface import Stream
 from xmppd.clients.table import ClientInputs, ClientMachine
 from xmppd.login import Login
 
@@ -40,6 +40,8 @@ class ClientStream:
     """One client."""
 
     log = Logger()
+    #: Set by `Clients.begin`, as soon as there is one.
+    stream: Stream
 
     def __init__(self, clients: Clients, host: str) -> None:
         self._all = clients
@@ -54,9 +56,6 @@ class ClientStream:
         self.jid = parse_jid(self.domain.name)
         self.priority: int | None = None
         self.machine: ClientInputs = ClientMachine(self)
-        self.stream = XmlStream(
-            self, CLIENT, initiating=False, limits=BEFORE_LOGIN, clock=clients.clock
-        )
 
     # StreamOwner: what the client does
 
