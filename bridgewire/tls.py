@@ -6,6 +6,8 @@ is most of the memory that they would cost.
 
 With TLS 1.3 a client is done before the server has looked at the client's certificate: until the
 first byte from the server arrives, ``handshakeCompleted`` does not mean that the server is content.
+
+A server with several certificates: `bridgewire.sni`.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from bridgewire.identity import CertificateFault, Identity
-from bridgewire.tls_failures import failure, openssl_reasons, refuse_untrusted
+from bridgewire.tls_failures import Connection, failure, openssl_reasons, refuse_untrusted
 from bridgewire.tls_sides import CALLBRIDGE, CLIENT_PORT, XMPPD, Side
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "CLIENT_PORT",
     "XMPPD",
     "ClientCertificate",
+    "Connections",
     "Side",
     "channel_bindings",
     "client_server",
@@ -61,35 +64,47 @@ def link_client(
     identity: Identity,
     authorities: Sequence[x509.Certificate],
     server_name: str | None = None,
-) -> IOpenSSLClientConnectionCreator:
+) -> Connections:
     """The Call Bridge's end of a link: shows ``identity``, verifies the server's chain.
 
     The names in the server's certificate are not looked at here, see
     ``certificates.check_server_names``. ``server_name`` (a domain name, not an IP address) is sent
     as SNI. Raises CertificateFault if OpenSSL does not take the identity.
     """
-    return _Connections(_context(identity, authorities, "required"), server_name)
+    return Connections(identity, _context(identity, authorities, "required"), server_name)
 
 
 def link_server(
     identity: Identity, authorities: Sequence[x509.Certificate], mode: ClientCertificate
-) -> IOpenSSLServerConnectionCreator:
+) -> Connections:
     """The server's end of a link: shows ``identity``, and asks for a certificate as ``mode`` says.
 
     A certificate that is presented must chain to ``authorities``, in ``optional`` mode too. Its
     name is for ``certificates.check_callbridge_name``. Raises CertificateFault if OpenSSL does not
     take the identity.
     """
-    return _Connections(_context(identity, authorities, mode))
+    return Connections(identity, _context(identity, authorities, mode))
 
 
-def client_server(identity: Identity) -> IOpenSSLServerConnectionCreator:
-    """The server's end towards XMPP clients, who show no certificate: for ``startTLS``, and for TLS
-    from the first byte. Raises CertificateFault if OpenSSL does not take the identity.
+def client_server(
+    identity: Identity,
+    authorities: Sequence[x509.Certificate] = (),
+    *,
+    alpn: bytes = b"xmpp-client",
+) -> Connections:
+    """The server's end towards XMPP clients: for ``startTLS``, and for TLS from the first byte.
+
+    With ``authorities`` a client is asked for a certificate and may have none; one that it shows
+    must chain to them. ``alpn``: the protocol that clients may ask for (XEP-0368); who asks for
+    others only gets none. Raises CertificateFault if OpenSSL does not take the identity.
     """
-    context = _context(identity, (), "none")
-    context.set_alpn_select_callback(_choose_xmpp)
-    return _Connections(context)
+    context = _context(identity, authorities, "optional" if authorities else "none")
+
+    def choose(_: SSL.Connection, offered: list[bytes]) -> Any:
+        return alpn if alpn in offered else SSL.NO_OVERLAPPING_PROTOCOLS
+
+    context.set_alpn_select_callback(choose)
+    return Connections(identity, context)
 
 
 def version(transport: Any) -> str | None:
@@ -98,10 +113,20 @@ def version(transport: Any) -> str | None:
     return connection.get_protocol_version_name() if connection else None
 
 
-def peer_certificate(transport: Any) -> x509.Certificate | None:
-    """The peer's own certificate, or None if it showed none. Valid after the handshake only."""
+def peer_certificate(
+    transport: Any, verified_by: Connections | None = None
+) -> x509.Certificate | None:
+    """The peer's own certificate, or None if it showed none. Valid after the handshake only.
+
+    ``verified_by``: only if it was held against these authorities. A client chooses by SNI whose
+    authorities verify its certificate, which then proves nothing to the others.
+    """
     connection = _connection(transport)
-    return connection.get_peer_certificate(as_cryptography=True) if connection else None
+    if connection is None:
+        return None
+    if verified_by is not None and connection.get_context() is not verified_by.context:
+        return None
+    return connection.get_peer_certificate(as_cryptography=True)
 
 
 def channel_bindings(transport: Any) -> dict[str, bytes]:
@@ -166,11 +191,6 @@ def _context(
     return context
 
 
-def _choose_xmpp(_: SSL.Connection, offered: list[bytes]) -> Any:
-    """ALPN (XEP-0368): XMPP if the client offers it; who offers something else is lost here."""
-    return b"xmpp-client" if b"xmpp-client" in offered else SSL.NO_OVERLAPPING_PROTOCOLS
-
-
 def _trust(context: SSL.Context, authorities: Sequence[x509.Certificate]) -> None:
     store = context.get_cert_store()
     assert store is not None  # noqa: S101  OpenSSL makes one with every context
@@ -182,21 +202,24 @@ def _trust(context: SSL.Context, authorities: Sequence[x509.Certificate]) -> Non
 
 
 @implementer(IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator)
-class _Connections:
-    """Makes the connections of one context, for either end."""
+class Connections:
+    """Makes the connections of one ``context``, which show ``identity``, for either end."""
 
-    def __init__(self, context: SSL.Context, server_name: str | None = None) -> None:
-        self._context = context
+    def __init__(
+        self, identity: Identity, context: SSL.Context, server_name: str | None = None
+    ) -> None:
+        self.identity = identity
+        self.context = context
         self._server_name = _sni(server_name) if server_name else None
 
     def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        connection = SSL.Connection(self._context)
+        connection = Connection(self.context)
         if self._server_name:
             connection.set_tlsext_host_name(self._server_name)
         return connection
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        return SSL.Connection(self._context)
+        return Connection(self.context)
 
 
 def _sni(name: str) -> bytes:

@@ -49,16 +49,31 @@ class Untrusted(SSL.Error):
         self.certificate = certificate
 
 
+class Connection(SSL.Connection):
+    """Says by an Untrusted which certificate did not verify, where OpenSSL only says "failed".
+
+    pyOpenSSL has its own way to get an exception out of a verify callback: by the context. One
+    whose context is changed in mid-handshake, see `bridgewire.sni`, would leave it to a stranger.
+    """
+
+    untrusted: Untrusted | None = None
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except SSL.Error:
+            if self.untrusted is not None:
+                raise self.untrusted from None
+            raise
+
+
 def refuse_untrusted(
     connection: SSL.Connection, certificate: X509, code: int, depth: int, ok: int
 ) -> bool:
-    """Verify callback for a context: raises Untrusted where OpenSSL would only say "failed".
-
-    pyOpenSSL raises it anew out of the handshake; the alert that the peer gets stays OpenSSL's.
-    """
-    if not ok:
-        raise Untrusted(code, depth, certificate.to_cryptography())
-    return True
+    """Verify callback for a context. The alert that the peer gets stays OpenSSL's."""
+    if not ok and isinstance(connection, Connection):
+        connection.untrusted = Untrusted(code, depth, certificate.to_cryptography())
+    return bool(ok)
 
 
 def failure(reason: Failure, side: Side = CALLBRIDGE) -> StepFailure:

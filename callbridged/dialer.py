@@ -147,12 +147,11 @@ class Link:
 
     async def _connect(self, addresses: Sequence[str]) -> None:
         settings = self._owner.settings
-        host = self.target.host
         self._registration = registration = Registration(
             self._reactor, settings, self.target, self.machine, self._owner.delegate, self._reached
         )
         factory = TLSMemoryBIOFactory(
-            settings.tls(None if is_literal(host) else host),
+            settings.tls,
             True,
             Factory.forProtocol(lambda: registration.stream),
             clock=self._reactor,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -129,8 +129,7 @@ class LinkSettings:
     name: str
     domain: str
     secret: str = field(repr=False)
-    #: server name for SNI (None for an address literal) -> TLS settings, as tls.link_client
-    tls: Callable[[str | None], IOpenSSLClientConnectionCreator] = field(repr=False)
+    tls: IOpenSSLClientConnectionCreator = field(repr=False)
     verify: Policy = "domain+host"
     connect_timeout: float = 10.0
     retry_initial: float = 1.0

@@ -75,12 +75,12 @@ def link_settings(config: Config) -> tuple[LinkSettings, tuple[str, ...]]:
     """
     identity = load_identity(config.tls.certificate, config.tls.private_key)
     authorities = load_authorities(config.tls.xmpp_ca)
-    tls.link_client(identity, authorities)  # what OpenSSL does not take shows now
     settings = LinkSettings(
         name=config.callbridge.name,
         domain=config.callbridge.domain,
         secret=config.callbridge.secret,
-        tls=lambda server_name: tls.link_client(identity, authorities, server_name),
+        # A server may hold several domains: the domain, not the host, says which is meant.
+        tls=tls.link_client(identity, authorities, config.callbridge.domain),
         verify=config.tls.verify,
         connect_timeout=config.link.connect_timeout,
         retry_initial=config.link.retry_initial,

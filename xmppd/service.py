@@ -78,7 +78,7 @@ class Server:
             login_timeout=config.client.login_timeout,
             sessions=self.sessions,
             route=self.route,
-            tls_context=lambda: self.client_tls,
+            tls_context=lambda _: self.client_tls,
         )
 
     def route(self, stanza: Element) -> None:

@@ -70,7 +70,9 @@ class PlainText(Protocol):
             self.transport.loseConnection()
 
 
-class _Case(SynchronousTestCase):
+class TlsCase(SynchronousTestCase):
+    """Certificates, and two ends that shake hands over them."""
+
     def setUp(self) -> None:
         self.clock = Clock()
         self.ca = CertificateAuthority(Path(self.mktemp()))
@@ -125,7 +127,7 @@ class _Case(SynchronousTestCase):
         self.assertIn(remedy, failure.remedy)
 
 
-class HandshakeTests(_Case):
+class HandshakeTests(TlsCase):
     """Handshakes that succeed."""
 
     def test_mutual(self) -> None:
@@ -245,7 +247,7 @@ class HandshakeTests(_Case):
         self.assertIs(tls.version(None), None)
 
 
-class ServerCertificateTests(_Case):
+class ServerCertificateTests(TlsCase):
     """The server's certificate refused by the Call Bridge, as both tell it."""
 
     def refused(self, identity: Identity) -> tuple[StepFailure, StepFailure]:
@@ -368,7 +370,7 @@ class ServerCertificateTests(_Case):
         self.assertEqual((client.received, client.reason), (b"hello", None))
 
 
-class ClientCertificateTests(_Case):
+class ClientCertificateTests(TlsCase):
     """The Call Bridge's certificate refused by the server, as both tell it.
 
     In TLS 1.3 the client has finished its handshake, and written, before the alert comes.
@@ -473,7 +475,7 @@ class ClientCertificateTests(_Case):
         )
 
 
-class NoTlsTests(_Case):
+class NoTlsTests(TlsCase):
     """Peers that speak no TLS, or stop."""
 
     def test_plain_text_server(self) -> None:

@@ -65,7 +65,7 @@ class ClientCase(SynchronousTestCase):
             login_timeout=30.0,
             sessions=self.sessions,
             route=self.router.route,
-            tls_context=lambda: "context",
+            tls_context=lambda domain: "context",
         )
 
     def connect(self) -> Peer:

@@ -7,7 +7,7 @@ from twisted.words.xish.domish import Element
 
 from bridgewire.jid import parse_jid
 from xmppd.router import Router
-from xmppd.sessions import Sessions
+from xmppd.sessions import SessionInfo, Sessions
 
 
 class Place:
@@ -22,8 +22,11 @@ class Place:
     def deliver(self, stanza: Element) -> None:
         self.got.append(stanza)
 
-    def replaced(self) -> None:
+    def end(self, condition: str, text: str) -> None:
         pass
+
+    def info(self) -> SessionInfo:
+        raise NotImplementedError
 
 
 class RouterTests(SynchronousTestCase):

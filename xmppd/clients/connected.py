@@ -34,7 +34,7 @@ class Clients:
     """What all client streams share.
 
     ``domains``: those that are served, by name, the first one in front. ``tls_context`` answers
-    the context for STARTTLS.
+    the context for STARTTLS with a domain.
     """
 
     clock: IReactorTime
@@ -42,7 +42,7 @@ class Clients:
     login_timeout: float
     sessions: Sessions
     route: Callable[[Element], None]
-    tls_context: Callable[[], Any]
+    tls_context: Callable[[Domain], Any]
 
     def __post_init__(self) -> None:
         self.open: set[ClientStream] = set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from copy import copy
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from OpenSSL import SSL
@@ -27,6 +28,7 @@ from xmppd.clients.features import Fact, stream_features
 from xmppd.clients.stream_interface import Stream
 from xmppd.clients.table import ClientInputs, ClientMachine
 from xmppd.login import Login
+from xmppd.sessions import SessionInfo
 
 if TYPE_CHECKING:
     from xmppd.clients.connected import Clients
@@ -52,6 +54,8 @@ class ClientStream:
         self._login: Login | None = None
         self._failures = 0
         self._bound = False
+        self._since = datetime.now(UTC)
+        self._mechanism = self._callbridge = ""
         self.domain = next(iter(clients.domains.values()))
         self.jid = parse_jid(self.domain.name)
         self.priority: int | None = None
@@ -135,7 +139,7 @@ class ClientStream:
     def begin_tls(self) -> None:
         self.stream.send(Element((TLS, "proceed")))
         self.stream.restart(BEFORE_LOGIN)
-        self.stream.transport.startTLS(self._all.tls_context())
+        self.stream.transport.startTLS(self._all.tls_context(self.domain))
 
     def relay(self, element: Element) -> None:
         if self._login is None:
@@ -172,6 +176,7 @@ class ClientStream:
                     mechanism=login.mechanism,
                     callbridge=login.answered_by,
                 )
+                self._mechanism, self._callbridge = login.mechanism, login.answered_by
                 self.machine.accepted(reply.element)
         else:
             if failure_condition(reply.element) == "temporary-auth-failure":
@@ -274,10 +279,27 @@ class ClientStream:
         """Send a stanza to the client."""
         self.stream.send(stanza)
 
-    def replaced(self) -> None:
-        """Another stream has bound the same resource: this one ends."""
-        self._bound = False
-        self.machine.refused("conflict", "this resource was bound by another stream")
+    def end(self, condition: str, text: str) -> None:
+        """End the session now, with a stream error."""
+        if self._bound:
+            self._bound = False
+            self._all.sessions.unbind(self)
+        self.machine.refused(condition, text)
+
+    def info(self) -> SessionInfo:
+        """Answer what operators are told of it."""
+        return SessionInfo(
+            jid=self.jid.full(),
+            since=self._since,
+            peer=self._peer,
+            transport="TLS",
+            tls=tls.version(self.stream.transport),
+            mechanism=self._mechanism,
+            callbridge=self._callbridge,
+            away=False,
+            active=True,
+            resumable=False,
+        )
 
     def _report(self, text: str, failure: StepFailure) -> None:
         key = (failure.step, failure.reason, failure.text)
