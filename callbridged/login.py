@@ -20,8 +20,16 @@ from bridgewire.login import LoginReply, LoginRequest
 from bridgewire.sasl import WireFault, sasl_data, sasl_failure, sasl_message
 from bridgewire.steps import Step
 from callbridged.backends import BackendUnavailable, IUserBackend
+from callbridged.directory import Directory
 from callbridged.mechanisms import MECHANISMS
-from callbridged.mechanisms.exchange import Answer, Challenge, Exchange, SaslFailure, Terms
+from callbridged.mechanisms.exchange import (
+    Answer,
+    Challenge,
+    Exchange,
+    Means,
+    SaslFailure,
+    Terms,
+)
 from daemonkit.quiet import Quiet
 from daemonkit.units import format_duration
 
@@ -91,17 +99,20 @@ class LoginService:
 
         ``decoy_key``: for backends that have none of their own; None: one for this process.
         """
-        self.mechanisms = tuple(name for name in MECHANISMS if name in backend.mechanisms)
         #: True: no new logins. Those under way go on.
         self.draining = False
         self._clock = clock
-        self._backend = backend
-        self._domain = parse_jid(domain).host
+        users = Directory(backend, decoy_key or os.urandom(32))
+        self._means = Means(users, parse_jid(domain).host)
         self._capacity = capacity
         self._links: dict[Hashable, _Link] = {}
         self._open = 0
-        self._decoy_key = decoy_key or os.urandom(32)
         self._quiet = Quiet(clock)
+
+    @property
+    def mechanisms(self) -> tuple[str, ...]:
+        """What is answered now, the best first."""
+        return tuple(name for name, one in MECHANISMS.items() if one.served(self._means))
 
     @property
     def capacity(self) -> int:
@@ -166,7 +177,7 @@ class LoginService:
         name = str(request.element.getAttribute("mechanism", ""))
         exchange = None
         if name in self.mechanisms:
-            terms = Terms(self._backend, self._domain, self._decoy_key, request.channel_bindings)
+            terms = Terms(self._means, request.channel_bindings, request.offered)
             exchange = MECHANISMS[name].begin(terms)
         now = self._clock.seconds()
         session = _Session(
@@ -194,15 +205,16 @@ class LoginService:
 
     async def _step(self, session: _Session, element: Element) -> LoginReply:
         """Answer what to say to a message; ends the session unless it goes on."""
+        why = ""
         try:
             answer = await self._take(session, element)
         except CancelledError:
             raise
         except SaslFailure as failure:
-            condition = failure.condition
-        except BackendUnavailable as why:
+            condition, why = failure.condition, failure.text
+        except BackendUnavailable as fault:
             condition = "temporary-auth-failure"
-            self.log.error("the user backend cannot look: {why}", why=why)
+            self.log.error("the user backend cannot look: {why}", why=fault)
         except Exception:  # noqa: BLE001 - logged whole, and the others live on
             condition = "temporary-auth-failure"
             self.log.failure("Error in answering a login")
@@ -211,7 +223,7 @@ class LoginService:
                 return LoginReply(session.id, sasl_message("challenge", answer.data))
             self._end(session, "success")
             return LoginReply(session.id, sasl_message("success", answer.data), answer.username)
-        self._end(session, condition)
+        self._end(session, condition, why)
         return LoginReply(session.id, sasl_failure(condition))
 
     async def _take(self, session: _Session, element: Element) -> Answer:
@@ -225,7 +237,8 @@ class LoginService:
             return Challenge(None)  # RFC 6120 section 6.4.2: the client begins after this
         return await session.exchange.take(data or b"")
 
-    def _end(self, session: _Session, outcome: str) -> None:
+    def _end(self, session: _Session, outcome: str, why: str = "") -> None:
+        """``why``: more of it, for the log."""
         if session.outcome is not None:
             return
         session.outcome = outcome
@@ -237,13 +250,14 @@ class LoginService:
         if not link.sessions:
             del self._links[session.link]
         self.log.info(
-            "step {number} ({step}): {user!r} from {peer} by {mechanism}: {outcome} ({took})",
+            "step {number} ({step}): {user!r} from {peer} by {mechanism}: {outcome}{why} ({took})",
             number=Step.LOGIN.number,
             step=Step.LOGIN,
             user=session.exchange.username[:SHOWN] if session.exchange else "",
             peer=session.peer or "unknown",
             mechanism=session.mechanism,
             outcome=outcome,
+            why=f", {why}" if why else "",
             took=format_duration(self._clock.seconds() - session.began),
         )
         if not link.sessions:

@@ -72,6 +72,10 @@ class Relay:
     def drain(self, draining: bool) -> None:
         """Take no new logins over any link, or take them again; those under way go on."""
         self._logins.draining = draining
+        self.offer_again()
+
+    def offer_again(self) -> None:
+        """What the service answers has changed: say so over every link."""
         for link in self._queries:
             self._offer(link)
 

@@ -13,7 +13,7 @@ from twisted.python.threadpool import ThreadPool
 from bridgewire import tls
 from bridgewire.certificates import load_authorities, load_identity
 from bridgewire.steps import Step
-from callbridged.backends import open_backend
+from callbridged.backends import IMechanismsChange, open_backend
 from callbridged.config import Config
 from callbridged.control import commands
 from callbridged.discovery import Discovery, FixedAddress, SrvDiscovery
@@ -108,6 +108,8 @@ def make_service(reactor: Any, config: Config) -> MultiService:
     backend = open_backend(config.users.backend, reactor)
     logins = LoginService(reactor, backend, callbridge.domain)
     relay = Relay(reactor, logins)
+    if IMechanismsChange.providedBy(backend):
+        IMechanismsChange(backend).changed = relay.offer_again
     links = Links(reactor, discovery, resolver, settings, relay, limit=callbridge.links)
     daemon = MultiService()
     Beginning(config, (*config.warnings, *warnings)).setServiceParent(daemon)

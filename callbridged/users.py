@@ -11,13 +11,10 @@ from callbridged.backends import BackendFault, find_factory
 from callbridged.backends.file import FileBackendFactory, users_path
 from callbridged.backends.users_file import MAX_FILE, Users, parse, put
 from callbridged.config import load
-from callbridged.scram_keys import ITERATIONS, MAX_ITERATIONS, MIN_ITERATIONS, ScramKeys
+from callbridged.scram_keys import ITERATIONS, MAX_ITERATIONS, MIN_ITERATIONS, SCHEMES, ScramKeys
 from daemonkit.ctl import Frame, show
 from daemonkit.replace import directory_lock, replace_file
 from daemonkit.terminal import CtlFailure, read_secret, table
-
-#: The mechanisms that a new password gets keys for.
-MECHANISMS = ("SCRAM-SHA-256",)
 
 
 def add_commands(frame: Frame) -> None:
@@ -134,7 +131,7 @@ def _ask(options: argparse.Namespace) -> dict[str, ScramKeys]:
     try:
         return {
             mechanism: ScramKeys.derive(mechanism, password, options.iterations)
-            for mechanism in MECHANISMS
+            for mechanism in SCHEMES
         }
     except ValueError as error:
         raise CtlFailure(

@@ -17,7 +17,7 @@ one to read first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.plugin import IPlugin, getPlugins
@@ -51,7 +51,8 @@ class IUserBackend(Interface):
 
     mechanisms: frozenset[str] = Attribute(
         "SASL mechanisms that it has an answer for: PLAIN if it can check a password, "
-        "SCRAM-SHA-256 (and so on) if it has keys for it."
+        "SCRAM-SHA-256, SCRAM-SHA-512, SCRAM-SHA-1 if it has keys for them. The -PLUS variants "
+        "come with them. A client may choose any of them, for any user."
     )
 
     async def scram_keys(username: str, mechanism: str) -> ScramKeys | None:  # noqa: N805 - no self
@@ -79,6 +80,28 @@ class IDecoySource(Interface):
     decoy_key: bytes | None = Attribute(
         "A secret that all Call Bridges with these users share, and that outlives a restart; or "
         "None."
+    )
+
+
+class IAccounts(Interface):
+    """What a backend may provide besides: who is a user, without a password.
+
+    Without it there are no logins with a certificate (EXTERNAL) or with a token (FAST).
+    """
+
+    async def fingerprint(username: str) -> bytes | None:  # noqa: N805 - no self
+        """Answer up to 64 octets that are others when the user's password changes.
+
+        None: there is no such user. What was let in with another fingerprint is let in no more.
+        Nobody should be able to guess passwords with it. Raises BackendUnavailable.
+        """
+
+
+class IMechanismsChange(Interface):
+    """What a backend may provide besides: its ``mechanisms`` may change while it is open."""
+
+    changed: Callable[[], None] = Attribute(
+        "Set by the daemon; to be called when ``mechanisms`` has become another set."
     )
 
 

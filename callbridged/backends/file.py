@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.plugin import IPlugin
@@ -17,35 +21,46 @@ from zope.interface import implementer
 from callbridged.backends import (
     BackendFault,
     BackendUnavailable,
+    IAccounts,
     IDecoySource,
+    IMechanismsChange,
     IUserBackend,
     IUserBackendFactory,
 )
 from callbridged.backends.users_file import MAX_FILE, Users, parse
 from callbridged.scram_keys import SCHEMES, Decoys, ScramKeys
+from daemonkit.tasks import detach
 
 #: Broken lines that are logged one by one; of the others, the log gets the number.
 MAX_FAULTS = 20
+#: Seconds between looks at the file while nobody logs in.
+LOOK_INTERVAL = 10.0
 
 _Signature = tuple[int, int, int, int]
 #: Runs a function with its arguments in a thread.
 InThread = Callable[..., Deferred[Any]]
 
 
-@implementer(IUserBackend, IDecoySource)
-class FileBackend:
+@implementer(IUserBackend, IDecoySource, IAccounts, IMechanismsChange)
+class FileBackend(Service):
     """Users out of one file.
 
     The file is looked at for every login, which costs a stat, and read when it is another one than
     before: a changed password counts at once. Reading and PBKDF2 go on in threads.
+
+    A SCRAM mechanism is there while all users have keys for it: a client that chose another one
+    would fail, as if the password was wrong, and not try the one that would have let it in.
     """
 
     log = Logger()
-    mechanisms = frozenset({"SCRAM-SHA-256", "PLAIN"})
+    mechanisms = frozenset({*SCHEMES, "PLAIN"})
 
     def __init__(self, path: Path, reactor: Any) -> None:
         """``reactor`` provides IReactorThreads; its thread pool is used."""
         self.path = path
+        self.changed: Callable[[], None] = lambda: None
+        self._clock = reactor
+        self._looking: IDelayedCall | None = None
         self._in_thread: InThread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
         self._reading = DeferredLock()
         self._signature: _Signature | None = None
@@ -53,6 +68,27 @@ class FileBackend:
         self._broken: frozenset[str] = frozenset()
         self.iterations = self._users.iterations()
         self._own_decoys = Decoys(os.urandom(32))
+
+    def startService(self) -> None:
+        """Look at the file now and then, so that the mechanisms are right before anyone asks."""
+        super().startService()
+        detach(self._keep_looking(), self.log, "looking at the users file")
+
+    def stopService(self) -> None:
+        super().stopService()
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+
+    async def _keep_looking(self) -> None:
+        self._looking = None
+        with suppress(BackendUnavailable):  # whoever logs in says so
+            await self._refresh()
+        if self.running:
+            self._looking = self._clock.callLater(
+                LOOK_INTERVAL,
+                lambda: detach(self._keep_looking(), self.log, "looking at the users file"),
+            )
 
     @property
     def decoy_key(self) -> bytes | None:
@@ -70,11 +106,21 @@ class FileBackend:
         keys = self._find(username)
         scheme = next((one for one in SCHEMES if one in keys), None)
         if scheme is None:
-            decoy = self._own_decoys.keys(username, SCHEMES[0], self.iterations)
-            await self._in_thread(decoy.check, SCHEMES[0], password)
+            scheme = self._users.checked_first()
+            decoy = self._own_decoys.keys(username, scheme, self.iterations)
+            await self._in_thread(decoy.check, scheme, password)
             return False
         right: bool = await self._in_thread(keys[scheme].check, scheme, password)
         return right
+
+    async def fingerprint(self, username: str) -> bytes | None:
+        """Answer a hash over the keys. Raises BackendUnavailable."""
+        await self._refresh()
+        keys = self._find(username)
+        if not keys:
+            return None
+        parts = [scheme.encode() + one.stored_key for scheme, one in sorted(keys.items())]
+        return hashlib.sha256(b"\0".join(parts)).digest()
 
     def _find(self, username: str) -> dict[str, ScramKeys]:
         if username in self._broken:
@@ -111,10 +157,12 @@ class FileBackend:
             raise self._unreadable(error) from None
         if len(content) > MAX_FILE:
             raise BackendUnavailable(f"{self.path} has more than {MAX_FILE} octets")
-        return parse(content)
+        users = parse(content)
+        users.missing  # noqa: B018 - counted here, where it holds nobody up
+        return users
 
     def _take(self, users: Users) -> None:
-        self._users = users
+        before, self._users = self._users, users
         self._broken = users.broken
         self.iterations = users.iterations()
         self.log.info("{path}: {count} users", path=self.path, count=len(users.keys))
@@ -123,6 +171,23 @@ class FileBackend:
         if len(users.faults) > MAX_FAULTS:
             more = len(users.faults) - MAX_FAULTS
             self.log.warn("{path}: {more} more lines are broken", path=self.path, more=more)
+        missing = users.missing
+        if missing and missing != before.missing:
+            self._say_missing(missing)
+        mechanisms = users.mechanisms()
+        if mechanisms != self.mechanisms:
+            self.mechanisms = mechanisms
+            self.changed()
+
+    def _say_missing(self, missing: Mapping[str, int]) -> None:
+        self.log.warn(
+            "{path}: of {count} users, {missing}. A mechanism that not all users have keys for is "
+            "not offered. callbridgectl user list shows who has which, callbridgectl user passwd "
+            "NAME makes all of them.",
+            path=self.path,
+            count=len(self._users.keys),
+            missing=", ".join(f"{number} have no {name}" for name, number in missing.items()),
+        )
 
     def _unreadable(self, error: OSError) -> BackendUnavailable:
         return BackendUnavailable(f"{self.path} cannot be read: {error.strerror or error}")

@@ -18,8 +18,9 @@ import binascii
 import re
 import secrets
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from bridgewire.username import parse_username
 from callbridged.scram_keys import ITERATIONS, SCHEMES, ScramKeys
@@ -59,6 +60,27 @@ class Users:
     def broken(self) -> frozenset[str]:
         """Users who are in the file, but not readably so."""
         return frozenset(fault.user for fault in self.faults if fault.user) - self.keys.keys()
+
+    @cached_property
+    def missing(self) -> Mapping[str, int]:
+        """How many users have no keys for a mechanism, for each one where that is so."""
+        have = Counter(scheme for one in self.keys.values() for scheme in one)
+        return {
+            scheme: len(self.keys) - have[scheme]
+            for scheme in SCHEMES
+            if have[scheme] < len(self.keys)
+        }
+
+    def mechanisms(self) -> frozenset[str]:
+        """What all users can log in by; of the SCRAM mechanisms at least the most usual one."""
+        missing = self.missing
+        best = min(SCHEMES, key=lambda scheme: missing.get(scheme, 0))
+        return frozenset({"PLAIN", best, *(one for one in SCHEMES if one not in missing)})
+
+    def checked_first(self) -> str:
+        """The mechanism whose keys check the passwords of most users."""
+        counts = Counter(next(iter(_in_order(one))) for one in self.keys.values() if one)
+        return counts.most_common(1)[0][0] if counts else SCHEMES[0]
 
     def iterations(self) -> int:
         """What most users have."""
@@ -109,6 +131,10 @@ def put(content: bytes, user: str, keys: Mapping[str, ScramKeys] | None) -> byte
         key = base64.b64encode(secrets.token_bytes(_DECOY_OCTETS))
         result.insert(0, _DECOYS.encode() + b" " + key)
     return b"".join(line + b"\n" for line in result + new)
+
+
+def _in_order(keys: Mapping[str, ScramKeys]) -> Iterator[str]:
+    return (scheme for scheme in SCHEMES if scheme in keys)
 
 
 def _format(user: str, keys: Mapping[str, ScramKeys]) -> str:

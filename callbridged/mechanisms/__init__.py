@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from callbridged.mechanisms.exchange import Mechanism
 from callbridged.mechanisms.plain import PLAIN
-from callbridged.mechanisms.scram import SCRAM_SHA_256
+from callbridged.mechanisms.scram import SCRAM
 
 #: By name, in the order in which they are offered: the best first.
-MECHANISMS: dict[str, Mechanism] = {one.name: one for one in (SCRAM_SHA_256, PLAIN)}
+MECHANISMS: dict[str, Mechanism] = {one.name: one for one in (*SCRAM, PLAIN)}

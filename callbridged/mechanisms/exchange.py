@@ -8,16 +8,19 @@ from typing import Protocol
 
 from bridgewire.jid import InvalidFormat, parse_jid
 from bridgewire.username import parse_username
-from callbridged.backends import IDecoySource, IUserBackend
-from callbridged.scram_keys import ITERATIONS, Decoys, ScramKeys
+from callbridged.directory import Directory
 
 
 class SaslFailure(Exception):
-    """The login ends here. ``condition`` is from RFC 6120 section 6.5; the text is for the log."""
+    """The login ends here. ``condition`` is from RFC 6120 section 6.5.
+
+    ``text`` is for the log, and has nothing in it that is secret; empty: the condition says all.
+    """
 
     def __init__(self, condition: str, text: str = "") -> None:
         super().__init__(text or condition)
         self.condition = condition
+        self.text = text
 
 
 @dataclass(frozen=True)
@@ -39,23 +42,34 @@ Answer = Challenge | Success
 
 
 @dataclass(frozen=True)
-class Terms:
-    """What an exchange is held on. ``channel_bindings``: data of the client's TLS, by type.
+class Means:
+    """What all exchanges of a Call Bridge are held with."""
 
-    ``decoy_key`` is for a backend that has none of its own.
+    users: Directory
+    domain: str
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What one exchange is held on.
+
+    ``channel_bindings``: data of the client's TLS connection, by type. ``offered``: the mechanisms
+    that the client was shown; empty: nobody knows.
     """
 
-    backend: IUserBackend
-    domain: str
-    decoy_key: bytes
+    means: Means
     channel_bindings: Mapping[str, bytes] = field(default_factory=dict)
+    offered: tuple[str, ...] = ()
 
-    def decoy(self, username: str, mechanism: str) -> ScramKeys:
-        """Answer keys for a user who does not exist. Ask after the backend had its say."""
-        source = IDecoySource(self.backend, None)
-        key = (source and source.decoy_key) or self.decoy_key
-        iterations = source.iterations if source else ITERATIONS
-        return Decoys(key).keys(username, mechanism, iterations)
+    @property
+    def users(self) -> Directory:
+        """Who may log in."""
+        return self.means.users
+
+    @property
+    def domain(self) -> str:
+        """The XMPP domain."""
+        return self.means.domain
 
 
 class Exchange(Protocol):
@@ -70,10 +84,11 @@ class Exchange(Protocol):
 
 @dataclass(frozen=True)
 class Mechanism:
-    """How a mechanism is begun; ``name`` as it is offered."""
+    """How a mechanism is begun; ``name`` as it is offered, ``served`` where it can be."""
 
     name: str
     begin: Callable[[Terms], Exchange]
+    served: Callable[[Means], bool]
 
 
 def text_of(data: bytes) -> str:

@@ -15,6 +15,8 @@ from callbridged.mechanisms.exchange import (
 
 #: Characters; passwords are at most this long in any backend.
 MAX_PASSWORD = 1024
+#: Octets.
+MAX_MESSAGE = 8192
 
 
 class Plain:
@@ -26,16 +28,16 @@ class Plain:
 
     async def take(self, data: bytes) -> Answer:
         """Take the one message there is."""
-        parts = text_of(data).split("\0")
+        parts = text_of(data).split("\0") if len(data) <= MAX_MESSAGE else []
         if len(parts) != 3 or not parts[1] or not 0 < len(parts[2]) <= MAX_PASSWORD:
             raise SaslFailure("malformed-request", "this is no PLAIN message")
         authzid, name, password = parts
         self.username = name
         self.username = username = local_name(name)
         check_authzid(authzid, username, self._terms.domain)
-        if not await self._terms.backend.check_password(username, password):
+        if not await self._terms.users.check_password(username, password):
             raise SaslFailure("not-authorized")
         return Success(username)
 
 
-PLAIN = Mechanism("PLAIN", Plain)
+PLAIN = Mechanism("PLAIN", Plain, lambda means: "PLAIN" in means.users.mechanisms)

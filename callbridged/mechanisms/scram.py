@@ -1,8 +1,9 @@
 """SCRAM (RFC 5802, RFC 7677): the user proves the password, and the server that it knows it.
 
-scramp holds the exchange. Two things are ours: keys come from a backend that takes its time, while
-scramp wants them at once, so the user name is read first; and scramp refuses every authzid, so it
-gets the first message without one, and is told of the real header for the second.
+scramp holds the exchange. Four things are ours: keys come from a backend that takes its time, while
+scramp wants them at once, so the user name is read first; scramp refuses every authzid and knows
+too few channel bindings, so it gets the first message as if it had neither, and is told what the
+final one has to repeat; and the hash of XEP-0474 is added to what both sides sign.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from typing import Any
 
 from scramp import ScramException, ScramMechanism
 
+from callbridged.mechanisms.downgrade import offer_hash
 from callbridged.mechanisms.exchange import (
     Answer,
     Challenge,
+    Means,
     Mechanism,
     SaslFailure,
     Success,
@@ -23,10 +26,20 @@ from callbridged.mechanisms.exchange import (
     local_name,
     text_of,
 )
-from callbridged.scram_keys import ScramKeys
+from callbridged.mechanisms.gs2 import PLUS, binding_data, split_header
 
-#: What scramp says for a message that is well formed and still does not let the user in.
-_NOT_AUTHORIZED = {"invalid-proof", "channel-bindings-dont-match"}
+#: The best first.
+SCHEMES = ("SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1")
+#: Octets in a message, characters in the client's nonce.
+MAX_MESSAGE = 8192
+MAX_NONCE = 256
+
+#: What scramp says for a message that is well formed and still does not let the user in, and what
+#: the log says of it.
+_NOT_AUTHORIZED = {
+    "invalid-proof": "",
+    "channel-bindings-dont-match": "what it binds to is not this connection, or not what it said",
+}
 
 
 class Scram:
@@ -35,35 +48,47 @@ class Scram:
     def __init__(self, name: str, terms: Terms) -> None:
         self.username = ""
         self._name = name
-        self._mechanism = ScramMechanism(name)
+        self._scheme = name.removesuffix(PLUS)
+        self._mechanism = ScramMechanism(self._scheme)
         self._terms = terms
         self._server: Any = None
 
     async def take(self, data: bytes) -> Answer:
         """Take the first message, or the final one."""
+        if len(data) > MAX_MESSAGE:
+            raise SaslFailure("malformed-request", f"a message of {len(data)} octets")
         message = text_of(data)
         return self._final(message) if self._server else await self._first(message)
 
     async def _first(self, message: str) -> Answer:
-        flag, authzid, bare = _split(message)
-        if flag.startswith("p="):
-            raise SaslFailure("malformed-request", "it binds to a channel, which is not offered")
-        # 'n', or 'y': it could bind, and thinks that we cannot. It is right.
-        plain_header = f"{flag},,{bare}"
-        name = self._read_name(plain_header)
+        terms = self._terms
+        header, bare = split_header(message)
+        bound = binding_data(header, self._name, terms.channel_bindings, terms.offered)
+        if any(part.startswith("r=") and len(part) > MAX_NONCE + 2 for part in bare.split(",")):
+            raise SaslFailure("malformed-request", f"a nonce of more than {MAX_NONCE} characters")
+        first = f"n,,{bare}"
+        name = self._read_name(first)
         self.username = name
         self.username = username = local_name(name)
-        check_authzid(_unescape(authzid), username, self._terms.domain)
-        keys = await self._keys(username)
-        self._server = self._mechanism.make_server(
+        check_authzid(header.authzid, username, terms.domain)
+        # Nobody learns here who exists: a user who does not fails at the proof.
+        keys = await terms.users.scram_keys(username, self._scheme)
+        if self._scheme not in terms.users.mechanisms:
+            raise SaslFailure("invalid-mechanism", "no longer all users have keys for it")
+        server = self._mechanism.make_server(
             lambda _: (keys.salt, keys.stored_key, keys.server_key, keys.iterations)
         )
         try:
-            self._server.set_client_first(plain_header)
-            answer: str = self._server.get_server_first()
+            server.set_client_first(first)
+            answer: str = server.get_server_first()
         except ScramException as error:
             raise _failure(error) from None
-        self._server.gs2_header = _Header(message[: -len(bare)].encode())
+        if terms.offered:
+            hash_name = self._mechanism.hf().name
+            answer += f",h={offer_hash(hash_name, terms.offered, terms.channel_bindings)}"
+            server.server_first = answer
+        server.gs2_header = _ToRepeat(header.text.encode() + bound)
+        self._server = server
         return Challenge(answer.encode())
 
     def _final(self, message: str) -> Answer:
@@ -73,11 +98,6 @@ class Scram:
         except ScramException as error:
             raise _failure(error) from None
         return Success(self.username, answer.encode())
-
-    async def _keys(self, username: str) -> ScramKeys:
-        """Nobody learns here who exists: a user that does not fails at the proof."""
-        keys = await self._terms.backend.scram_keys(username, self._name)
-        return self._terms.decoy(username, self._name) if keys is None else keys
 
     def _read_name(self, first: str) -> str:
         names: list[str] = []
@@ -89,37 +109,31 @@ class Scram:
         return names[0]
 
 
-class _Header:
-    """The GS2 header as the client sent it, in the place of scramp's own."""
+class _ToRepeat:
+    """In the place of scramp's own header, which would know neither authzid nor tls-exporter."""
 
-    def __init__(self, header: bytes) -> None:
-        self._header = header
+    def __init__(self, octets: bytes) -> None:
+        self._octets = octets
 
     def make_cbind_input(self, _: object) -> bytes:
-        """Answer what the final message has to repeat."""
-        return self._header
-
-
-def _split(message: str) -> tuple[str, str, str]:
-    """Answer the channel binding flag, the authzid as it was sent, and the rest."""
-    parts = message.split(",", 2)
-    if len(parts) != 3 or not parts[2]:
-        raise SaslFailure("malformed-request", "the first message has no GS2 header")
-    flag, authzid, bare = parts
-    if authzid and not authzid.startswith("a="):
-        raise SaslFailure("malformed-request", "the GS2 header has no authzid where one belongs")
-    return flag, authzid[2:], bare
-
-
-def _unescape(saslname: str) -> str:
-    """RFC 5802 section 5.1; with any other ``=``, it cannot be anybody's JID."""
-    return saslname.replace("=2C", ",").replace("=3D", "=")
+        """Answer what the final message has to repeat: the header, and the binding's data."""
+        return self._octets
 
 
 def _failure(error: ScramException) -> SaslFailure:
     why = error.server_error.value if error.server_error else ""
-    condition = "not-authorized" if why in _NOT_AUTHORIZED else "malformed-request"
-    return SaslFailure(condition, error.args[0])
+    if why in _NOT_AUTHORIZED:
+        return SaslFailure("not-authorized", _NOT_AUTHORIZED[why])
+    return SaslFailure("malformed-request", error.args[0])
 
 
-SCRAM_SHA_256 = Mechanism("SCRAM-SHA-256", partial(Scram, "SCRAM-SHA-256"))
+def _served(scheme: str, means: Means) -> bool:
+    return scheme in means.users.mechanisms
+
+
+#: Those that bind to the channel in front; xmppd offers them where there is something to bind to.
+SCRAM = tuple(
+    Mechanism(scheme + plus, partial(Scram, scheme + plus), partial(_served, scheme))
+    for plus in (PLUS, "")
+    for scheme in SCHEMES
+)

@@ -21,9 +21,12 @@ PASSWORDS = {"alice": "wonderland", "zoë": "käse,=brot", "o=b": "x"}
 #: Few, so that tests are fast.
 ITERATIONS = 4096
 
+SCHEMES = ("SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512")
+
 _KEYS = {
-    name: ScramKeys.derive("SCRAM-SHA-256", password, ITERATIONS)
+    (name, scheme): ScramKeys.derive(scheme, password, ITERATIONS)
     for name, password in PASSWORDS.items()
+    for scheme in SCHEMES
 }
 
 
@@ -50,7 +53,7 @@ class MemoryBackend:
 
     async def scram_keys(self, username: str, mechanism: str) -> ScramKeys | None:
         await self._look(username)
-        return _KEYS.get(username) if mechanism == "SCRAM-SHA-256" else None
+        return _KEYS.get((username, mechanism))
 
     async def check_password(self, username: str, password: str) -> bool:
         await self._look(username)
@@ -70,18 +73,29 @@ def plain(name: str, password: str, authzid: str = "") -> Element:
 
 
 class ScramUser:
-    """scramp's own client, which the code under test does not use; it may send any GS2 header."""
+    """scramp's own client, which the code under test does not use; it may send any GS2 header.
 
-    def __init__(self, name: str, password: str, header: str = "n,,") -> None:
-        self.client = ScramClient(["SCRAM-SHA-256"], name, password)
+    ``bound``: the channel binding data that it claims.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        password: str,
+        header: str = "n,,",
+        mechanism: str = "SCRAM-SHA-256",
+        bound: bytes = b"",
+    ) -> None:
+        self.client = ScramClient([mechanism.removesuffix("-PLUS")], name, password)
         self.header = header
+        self.mechanism = mechanism
         # scramp's client can neither send an authzid nor pretend that it could bind.
-        self.client.gs2_header = _AnyHeader(header)
+        self.client.gs2_header = _AnyHeader(header, bound)
 
     def first(self) -> Element:
         first = self.client.get_client_first()
         self.bare = first.removeprefix("n,,")
-        return auth("SCRAM-SHA-256", self.header + self.bare)
+        return auth(self.mechanism, self.header + self.bare)
 
     def final(self, challenge: Element) -> Element:
         self.client.set_server_first((sasl_data(challenge) or b"").decode())
@@ -93,14 +107,15 @@ class ScramUser:
 
 
 class _AnyHeader:
-    def __init__(self, header: str) -> None:
+    def __init__(self, header: str, bound: bytes) -> None:
         self._header = header
+        self._bound = bound
 
     def __str__(self) -> str:
         return "n,,"
 
     def make_cbind_input(self, _: object) -> bytes:
-        return self._header.encode()
+        return self._header.encode() + self._bound
 
 
 def salt_of(challenge: Element) -> bytes:

@@ -13,10 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bridgewire.login import LoginRequest
 from callbridged.backends import BackendUnavailable
-from callbridged.backends.file import MAX_FAULTS, FileBackend, FileBackendFactory
+from callbridged.backends.file import LOOK_INTERVAL, MAX_FAULTS, FileBackend, FileBackendFactory
 from callbridged.backends.users_file import put
 from callbridged.login import LoginService
-from callbridged.scram_keys import ITERATIONS, ScramKeys
+from callbridged.scram_keys import ITERATIONS, SCHEMES, ScramKeys
 from daemonkit.replace import replace_file
 from tests.callbridged.people import ScramUser, Threads, iterations_of, salt_of
 
@@ -202,6 +202,96 @@ class Changes(FileBackendCase):
         self.path.write_bytes(content)
         self.threads.at_once = True
         self.assertIsNotNone(self.keys("alice"))
+
+
+class Mechanisms(FileBackendCase):
+    """What all users can log in by."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.path.unlink()
+        self.changes = 0
+
+        def changed() -> None:
+            self.changes += 1
+
+        self.backend.changed = changed
+
+    def write_for(self, name: str, *schemes: str) -> None:
+        content = self.path.read_bytes() if self.path.exists() else b""
+        keys = {scheme: ScramKeys.derive(scheme, "x", 4096) for scheme in schemes}
+        replace_file(self.path, put(content, name, keys))
+        self.check("nobody", "x")
+
+    def test_all(self) -> None:
+        """Where all users have all keys, all mechanisms are there."""
+        self.write_for("alice", *SCHEMES)
+        self.assertEqual(self.backend.mechanisms, {*SCHEMES, "PLAIN"})
+        self.assertEqual(self.changes, 0)
+
+    def test_missing(self) -> None:
+        """A mechanism that one user has no keys for goes, with one warning that names the remedy,
+        and comes back with the keys. The daemon hears of both."""
+        self.write_for("alice", *SCHEMES)
+        self.write_for("bob", SCHEME)
+        self.assertEqual(self.backend.mechanisms, {SCHEME, "PLAIN"})
+        self.write_for("carol", *SCHEMES)
+        self.assertEqual(self.changes, 1)
+        warnings = [line for line in self.logged if "callbridgectl user passwd" in line]
+        self.assertEqual(len(warnings), 1, self.logged)
+        self.assertIn("of 2 users, 1 have no SCRAM-SHA-512, 1 have no SCRAM-SHA-1", warnings[0])
+        self.write_for("bob", *SCHEMES)
+        self.assertEqual(self.backend.mechanisms, {*SCHEMES, "PLAIN"})
+        self.assertEqual(self.changes, 2)
+
+    def test_nothing_in_common(self) -> None:
+        """Where no mechanism suits all users, the most usual one stays; passwords suit all."""
+        self.write_for("alice", "SCRAM-SHA-512")
+        self.write_for("bob", "SCRAM-SHA-1")
+        self.write_for("carol", "SCRAM-SHA-1")
+        self.assertEqual(self.backend.mechanisms, {"SCRAM-SHA-1", "PLAIN"})
+        self.assertTrue(self.check("alice", "x"))
+
+    def test_looks_by_itself(self) -> None:
+        """A daemon that nobody logs in to notices a changed file, too, until it stops."""
+        self.path.touch()
+        self.backend.startService()
+        content = put(b"", "bob", {SCHEME: ScramKeys.derive(SCHEME, "x", 4096)})
+        self.path.write_bytes(content)
+        self.threads.advance(LOOK_INTERVAL)
+        self.assertEqual(self.changes, 1)
+        self.path.unlink()
+        self.threads.advance(LOOK_INTERVAL)
+        self.path.touch()
+        self.threads.advance(LOOK_INTERVAL)
+        self.assertEqual(self.changes, 2)
+        self.backend.stopService()
+        self.assertEqual(self.threads.getDelayedCalls(), [])
+
+
+class Accounts(FileBackendCase):
+    """Who is a user, without a password."""
+
+    def fingerprint(self, name: str) -> bytes | None:
+        return self.successResultOf(self.start(self.backend.fingerprint(name)))
+
+    def test_fingerprint(self) -> None:
+        """A user has a fingerprint, which another password changes and other users do not; who is
+        none has none."""
+        before = self.fingerprint("alice")
+        self.assertEqual(len(before or b""), 32)
+        self.write("bob", "x")
+        self.assertEqual(self.fingerprint("alice"), before)
+        self.assertNotEqual(self.fingerprint("bob"), before)
+        self.write("alice", "wonderland")
+        self.assertNotEqual(self.fingerprint("alice"), before)
+        self.assertIsNone(self.fingerprint("carol"))
+
+    def test_broken(self) -> None:
+        """Of a user whose line is broken, nobody can say."""
+        with self.path.open("a") as file:
+            file.write("bob:nonsense\n")
+        self.failureResultOf(self.start(self.backend.fingerprint("bob")), BackendUnavailable)
 
 
 class WithService(FileBackendCase):
