@@ -50,8 +50,21 @@ class IniReader:
         """Answer the section; one that is not in the file has nothing but defaults."""
         if name not in self._sections:
             entries = self._file.sections.get(name, {})
-            self._sections[name] = Section(name, entries, self.findings)
+            line = self._file.headings.get(name)
+            self._sections[name] = Section(name, entries, self.findings, line)
         return self._sections[name]
+
+    def named_sections(self, kind: str) -> list[tuple[str, Section]]:
+        """Answer the sections ``[kind NAME]`` in the order of the file, each with its name.
+
+        A name is given as it is written; it is empty where there is none.
+        """
+        found = []
+        for heading in self._file.headings:
+            first, *rest = heading.split(maxsplit=1)
+            if first == kind:
+                found.append((rest[0] if rest else "", self.section(heading)))
+        return found
 
     def finish(self) -> None:
         """Raises ConfigurationFault if there was any fault, unknown sections and keys included."""

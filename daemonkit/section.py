@@ -66,10 +66,14 @@ class Section:
     whatever its annotation says: `IniReader.finish` raises before anyone uses it.
     """
 
-    def __init__(self, name: str, entries: dict[str, Entry], findings: Findings) -> None:
+    def __init__(
+        self, name: str, entries: dict[str, Entry], findings: Findings, line: int | None = None
+    ) -> None:
+        """``line``: of the heading."""
         self._name = name
         self._entries = entries
         self._findings = findings
+        self._line = line
         self.known: list[str] = []
 
     def has(self, key: str) -> bool:
@@ -81,6 +85,10 @@ class Section:
         entry = self._entries.get(key)
         line = entry.line if entry else None
         self._findings.faults.append(Fault(f"[{self._name}] {key}: {text}", line))
+
+    def fault_of_heading(self, text: str) -> None:
+        """Note that the heading is wrong; ``text`` is a sentence, and says the remedy."""
+        self._findings.faults.append(Fault(f"[{self._name}]: {text}", self._line))
 
     def parsed(
         self,
@@ -179,6 +187,17 @@ class Section:
     def readable_file(self, key: str, default: Path | _Required = REQUIRED) -> Path:
         """Answer the path of a file that is there and can be read."""
         path = self.path(key, default)
+        self._check(key, path, files.check_readable)
+        return path
+
+    def optional_file(self, key: str) -> Path | None:
+        """Answer the path of a file that is there and can be read; None where none is named."""
+        path: Path | None = self.parsed(
+            key,
+            self._findings.path.absolute().parent.joinpath,
+            None,
+            shown=lambda value: str(value or ""),
+        )
         self._check(key, path, files.check_readable)
         return path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
@@ -11,6 +12,9 @@ from daemonkit.ini import IniReader, Section, Setting
 from daemonkit.listen import parse_listen
 
 DEFAULT_PATH = Path("/etc/xmppd/xmppd.ini")
+
+#: Domains of one server, the first one included.
+MAX_DOMAINS = 100
 
 ClientCertificate = Literal["required", "optional", "none"]
 
@@ -30,12 +34,26 @@ class Xmppd:
 
 @dataclass(frozen=True)
 class Tls:
-    """``[tls]``: our certificate, and what we ask of a Call Bridge's."""
+    """``[tls]``: our certificate, and what we ask of Call Bridges' and clients'.
+
+    ``client_ca``: who may issue the certificates of users; None: they are not asked for one.
+    """
 
     certificate: Path
     private_key: Path
     callbridge_ca: Path
     callbridge_certificate: ClientCertificate
+    client_ca: Path | None = None
+
+
+@dataclass(frozen=True)
+class ServedDomain:
+    """One XMPP domain, in U-labels, with its files; all but the first are ``[domain NAME]``."""
+
+    name: str
+    certificate: Path
+    private_key: Path
+    client_ca: Path | None
 
 
 @dataclass(frozen=True)
@@ -78,8 +96,16 @@ class Config:
     component: Component
     client: Client
     login: Login
+    further_domains: tuple[ServedDomain, ...]
     settings: tuple[Setting, ...] = field(repr=False, compare=False)
     warnings: tuple[str, ...] = ()
+
+    @property
+    def domains(self) -> tuple[ServedDomain, ...]:
+        """All domains that are served, the one of ``[xmppd]`` first."""
+        tls = self.tls
+        first = ServedDomain(self.xmppd.domain, tls.certificate, tls.private_key, tls.client_ca)
+        return (first, *self.further_domains)
 
 
 def load(path: Path, *, check_files: bool = True) -> Config:
@@ -110,6 +136,7 @@ def load(path: Path, *, check_files: bool = True) -> Config:
             callbridge_certificate=tls.choice(
                 "callbridge_certificate", get_args(ClientCertificate), "required"
             ),
+            client_ca=tls.optional_file("client_ca"),
         ),
         Component(
             listen=component.items("listen", parse_listen, ("tcp:5223",)),
@@ -129,10 +156,20 @@ def load(path: Path, *, check_files: bool = True) -> Config:
             deadline=login.duration("deadline", 10.0, minimum=0.1, maximum=300.0),
             max_waiting=login.integer("max_waiting", 1000, minimum=1, maximum=100_000),
         ),
+        further_domains=tuple(
+            ServedDomain(
+                name=_domain_name(name, section),
+                certificate=section.readable_file("certificate"),
+                private_key=section.readable_file("private_key"),
+                client_ca=section.optional_file("client_ca"),
+            )
+            for name, section in reader.named_sections("domain")
+        ),
         settings=tuple(reader.findings.settings),
         warnings=tuple(reader.findings.warnings),
     )
     _check_listeners(config, component, client)
+    _check_domains(config, [section for _, section in reader.named_sections("domain")])
     reader.finish()
     return config
 
@@ -160,3 +197,28 @@ def _check_listeners(config: Config, component: Section, client: Section) -> Non
             if endpoint in taken:
                 section.fault(key, f"{endpoint} is there twice. Listen on it once.")
             taken.add(endpoint)
+
+
+def _domain_name(name: str, section: Section) -> str:
+    if not name:
+        section.fault_of_heading("the name is missing. Write it like [domain example.org].")
+        return ""
+    try:
+        return parse_domain(name)
+    except ValueError as error:
+        section.fault_of_heading(str(error))
+        return ""
+
+
+def _check_domains(config: Config, sections: Sequence[Section]) -> None:
+    """Each domain once, and not too many: each one costs memory."""
+    taken = {config.xmppd.domain}
+    for domain, section in zip(config.further_domains, sections, strict=True):
+        if domain.name and domain.name in taken:
+            section.fault_of_heading(f"{domain.name} is there twice. Remove one of the two.")
+        taken.add(domain.name)
+    if len(config.domains) > MAX_DOMAINS:
+        sections[MAX_DOMAINS - 1].fault_of_heading(
+            f"there are {len(config.domains)} domains, and {MAX_DOMAINS} are allowed. "
+            "Give the others a server of their own."
+        )

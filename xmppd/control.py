@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from twisted.logger import Logger
+
+from bridgewire.jid import JID, InvalidFormat, parse_jid
+from daemonkit.control import CommandError
+from xmppd.ending import kick, matching
 
 if TYPE_CHECKING:
     from xmppd.components.stream import ComponentStream
     from xmppd.service import Server
+    from xmppd.sessions import Session
+
+#: Sessions in one answer, at most and unless another number is asked for; what a client is told.
+MAX_SESSIONS = 10_000
+DEFAULT_SESSIONS = 1000
+MAX_REASON = 200
+
+log = Logger()
 
 
 def commands(server: Server) -> Mapping[str, Callable[[dict[str, Any]], object]]:
@@ -15,26 +31,106 @@ def commands(server: Server) -> Mapping[str, Callable[[dict[str, Any]], object]]
 
     def status(_: dict[str, Any]) -> object:
         """The status of docs/operating.md: server, links, sessions, logins under way."""
+        sessions = Counter(session.jid.host for session in server.sessions.all())
         return {
             "domain": server.config.xmppd.domain,
             "hostname": server.config.xmppd.hostname,
-            "callbridges": [_link(name, server) for name in server.registry.names()],
+            "domains": [
+                {
+                    "domain": domain.name,
+                    "sessions": sessions[domain.name],
+                    "waiting_logins": domain.logins.waiting,
+                }
+                for domain in server.domains.values()
+            ],
+            "callbridges": [
+                _link(domain, name, server)
+                for domain in server.domains
+                for name in server.registry.names(domain)
+            ],
             "sessions": len(server.sessions),
-            "waiting_logins": server.logins.waiting,
+            "waiting_logins": sum(domain.logins.waiting for domain in server.domains.values()),
         }
 
     def callbridge_removed(arguments: dict[str, Any]) -> object:
         """A name was taken out of the registry: its link goes."""
         name = str(arguments.get("name", ""))
-        return {"closed": server.components.dismiss(name, "the name was removed from the registry")}
+        domain = str(arguments.get("domain") or server.config.xmppd.domain)
+        text = "the name was removed from the registry"
+        return {"closed": server.components.dismiss(f"{name}.{domain}", text)}
 
-    return {"status": status, "callbridge-removed": callbridge_removed}
+    def sessions(arguments: dict[str, Any]) -> object:
+        """The sessions of a user, or all, in the order of their addresses, and how many are."""
+        user, limit = arguments.get("user"), arguments.get("limit", DEFAULT_SESSIONS)
+        if not isinstance(limit, int) or not 1 <= limit <= MAX_SESSIONS:
+            raise CommandError(f"limit is a number from 1 to {MAX_SESSIONS}.")
+        if user is None:
+            found: list[Session] = server.sessions.all()
+        else:
+            found = [one for jid in _users(str(user), server) for one in _matching(jid, server)]
+        found.sort(key=lambda one: (one.jid.host, one.jid.user or "", one.jid.resource or ""))
+        return {
+            "total": len(found),
+            "sessions": [
+                {**asdict(info), "since": info.since.isoformat(timespec="seconds")}
+                for info in (one.info() for one in found[:limit])
+            ],
+        }
+
+    def end(arguments: dict[str, Any]) -> object:
+        """The sessions of a bare JID end, or the one of a full JID."""
+        jid = _address(str(arguments.get("jid", "")), server)
+        reason = str(arguments.get("reason") or "")
+        if len(reason) > MAX_REASON or not reason.isprintable():
+            raise CommandError(f"a reason is one line of at most {MAX_REASON} characters.")
+        count = kick(server.sessions, jid, reason)
+        log.info(
+            "an operator has ended {count} sessions of {user}{reason}",
+            count=count,
+            user=jid.full(),
+            reason=f": {reason}" if reason else "",
+        )
+        return {"jid": jid.full(), "ended": count}
+
+    return {
+        "status": status,
+        "callbridge-removed": callbridge_removed,
+        "sessions": sessions,
+        "kick": end,
+    }
 
 
-def _link(name: str, server: Server) -> dict[str, object]:
-    stream: ComponentStream | None = server.components.registered.get(name)
+def _matching(jid: JID, server: Server) -> list[Session]:
+    return matching(server.sessions, jid)
+
+
+def _users(text: str, server: Server) -> list[JID]:
+    """The addresses that are meant: a name alone is the user of that name in every domain."""
+    if "@" in text:
+        return [_address(text, server)]
+    return [_address(f"{text}@{domain}", server) for domain in server.domains]
+
+
+def _address(text: str, server: Server) -> JID:
+    try:
+        jid = parse_jid(text)
+    except InvalidFormat:
+        raise CommandError(
+            f"{text!r:.200} is no address. Write it like alice@example.com."
+        ) from None
+    if jid.user is None or jid.host not in server.domains:
+        known = ", ".join(server.domains)
+        raise CommandError(
+            f"{text!r:.200} is no address of a user here. Domains of this server: {known}."
+        )
+    return jid
+
+
+def _link(domain: str, name: str, server: Server) -> dict[str, object]:
+    stream: ComponentStream | None = server.components.registered.get(f"{name}.{domain}")
     return {
         "name": name,
+        "domain": domain,
         "state": _state(stream),
         "peer": stream.peer if stream else None,
         "since": stream.since.isoformat(timespec="seconds") if stream and stream.since else None,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 from typing import Any
 
 from daemonkit import calling
 from daemonkit.ctl import Frame, show
+from daemonkit.hosts import parse_domain
 from daemonkit.terminal import CtlFailure, paint, pairs, printable, read_secret, table
 from xmppd.components.registry import Registry, RegistryFault, normal_name
 from xmppd.config import DEFAULT_PATH, Config, load
+from xmppd.ctl_sessions import add_session_commands, local_time
 
 EXAMPLES = """\
 examples:
@@ -21,11 +22,15 @@ examples:
       give it to the Call Bridge as its secret_file, and to the other servers.
   xmppctl callbridge add-secret cb1 < secret
       The same on the other XMPP servers of the domain: all know one secret.
+  xmppctl callbridge add cb1 --domain example.org
+      The same for another domain of this server.
   xmppctl callbridge list
   xmppctl --json status
+  xmppctl sessions alice
+  xmppctl kick alice@example.com --reason "see the help desk"
 
 The callbridge commands work whether or not xmppd runs, and one that runs
-obeys at once. status asks the xmppd that runs.
+obeys at once. status, sessions and kick ask the xmppd that runs.
 """
 
 _ON_SECRETS = """\
@@ -34,6 +39,7 @@ input. For a Call Bridge that is known already this changes its secret; its
 link stays up, and the new secret counts from its next registration on.
 """
 
+_FIRST = "default: the one under [xmppd] in the configuration"
 _STATES = {"registered": "green", "draining": "yellow", "down": "red"}
 
 
@@ -58,61 +64,78 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.add_argument(
             "name", metavar="NAME", help="the Call Bridge's name, without the domain: cb1"
         )
+    for parser in (adding, secret, removing):
+        parser.add_argument("--domain", metavar="DOMAIN", help=f"its XMPP domain ({_FIRST})")
+    listing.add_argument("--domain", metavar="DOMAIN", help="of this XMPP domain only")
     frame.command("status", status, "shows server, links, sessions and logins")
+    add_session_commands(frame)
     return frame.run(argv, expected=(RegistryFault,))
 
 
 def add(options: Namespace) -> None:
     """Make a secret and print it, this once."""
     config = _config(options)
-    name = normal_name(options.name)
-    secret = Registry(config.xmppd.state_directory).add(name)
-    answer = {"callbridge": name, "domain": config.xmppd.domain, "secret": secret}
+    name, domain = _address(options, config)
+    secret = _registry(config).add(domain, name)
+    answer = {"callbridge": name, "domain": domain, "secret": secret}
     show(options, answer, lambda: pairs((key.capitalize(), answer[key]) for key in answer))
 
 
 def add_secret(options: Namespace) -> None:
     """Take a secret that was made elsewhere."""
     config = _config(options)
-    name = normal_name(options.name)
+    name, domain = _address(options, config)
     secret = read_secret(f"Secret of {name}", confirm=True).strip()
-    new = Registry(config.xmppd.state_directory).add_secret(name, secret)
+    new = _registry(config).add_secret(domain, name, secret)
     text = (
-        f"{name}.{config.xmppd.domain} may connect."
+        f"{name}.{domain} may connect."
         if new
         else f"{name} was known. Its secret is changed, and counts from its next registration on."
     )
-    answer = {"callbridge": name, "domain": config.xmppd.domain, "new": new}
+    answer = {"callbridge": name, "domain": domain, "new": new}
     show(options, answer, lambda: [text])
 
 
 def list_callbridges(options: Namespace) -> None:
     """Names and states; ``state`` is None in JSON where no daemon says."""
     config = _config(options)
-    registry = Registry(config.xmppd.state_directory)
-    states: dict[str, str] = {}
+    registry = _registry(config)
+    served = [domain.name for domain in config.domains]
+    # A domain that is not served any more may have left names behind.
+    every = [*served, *(one for one in registry.domains() if one not in served)]
+    domains = every if options.domain is None else [_domain(options, every)]
+    states: dict[tuple[str, str], str] = {}
     unknown, shown = None, ""
     try:
         links = calling.call(config.xmppd.control_socket, "status")["callbridges"]
-        states = {link["name"]: link["state"] for link in links}
+        states = {(link.get("domain", served[0]), link["name"]): link["state"] for link in links}
         unknown = "down"
     except calling.NotRunning as failure:
         shown = "daemon not running" if failure.down else "daemon not reached"
         if not failure.down:
             print(f"xmppctl: {failure}", file=sys.stderr)
     found: list[dict[str, str | None]] = [
-        {"name": name, "state": states.get(name, unknown)} for name in registry.names()
+        {"name": name, "domain": domain, "state": states.get((domain, name), unknown)}
+        for domain in domains
+        for name in registry.names(domain)
     ]
-    heading = ["Call Bridge", "State"]
+    columns = {"name": "Call Bridge", "domain": "Domain", "state": "State"}
     if options.show_secrets:
-        heading.append("Secret")
+        columns |= {"secret": "Secret"}
         for one in found:
-            one["secret"] = registry.secret(str(one["name"]))
+            one["secret"] = registry.secret(str(one["domain"]), str(one["name"]))
 
     def lines() -> list[str]:
         if not found:
             return ["There are no Call Bridges. Add one with: xmppctl callbridge add NAME"]
-        return table(heading, ([cell or shown for cell in one.values()] for one in found))
+        keys = [key for key in columns if key != "domain" or len(every) > 1]
+        rows = [
+            {**one, "state": one["state"] or shown}
+            if one["domain"] in served
+            else {**one, "state": "domain not served"}
+            for one in found
+        ]
+        return table([columns[key] for key in keys], ([row[key] for key in keys] for row in rows))
 
     show(options, found, lines)
 
@@ -120,14 +143,18 @@ def list_callbridges(options: Namespace) -> None:
 def delete(options: Namespace) -> None:
     """Take the name out, and let a running daemon close its link."""
     config = _config(options)
-    registry = Registry(config.xmppd.state_directory)
-    name = normal_name(options.name)
-    if not registry.delete(name):
-        known = ", ".join(registry.names()) or "none"
-        raise CtlFailure(f"there is no Call Bridge {name}. Those that may connect: {known}.")
+    registry = _registry(config)
+    name, domain = _address(options, config, registry.domains())
+    if not registry.delete(domain, name):
+        known = ", ".join(registry.names(domain)) or "none"
+        raise CtlFailure(
+            f"there is no Call Bridge {name} of {domain}. Those that may connect: {known}."
+        )
     closed = False
     try:
-        answer = calling.call(config.xmppd.control_socket, "callbridge-removed", name=name)
+        answer = calling.call(
+            config.xmppd.control_socket, "callbridge-removed", name=name, domain=domain
+        )
         closed = bool(answer["closed"])
     except calling.NotRunning as failure:
         if not failure.down:
@@ -137,9 +164,39 @@ def delete(options: Namespace) -> None:
     text = f"{name} may not connect any more"
     show(
         options,
-        {"callbridge": name, "closed": closed},
+        {"callbridge": name, "domain": domain, "closed": closed},
         lambda: [f"{text}, and its link is closed." if closed else f"{text}."],
     )
+
+
+def _address(
+    options: Namespace, config: Config, more_domains: Sequence[str] = ()
+) -> tuple[str, str]:
+    """The Call Bridge's name, and which domain it is to be in."""
+    served = [domain.name for domain in config.domains]
+    name, domain = normal_name(options.name), _domain(options, [*served, *more_domains])
+    if f"{name}.{domain}" in served:
+        raise CtlFailure(f"{name}.{domain} is a domain of its own. Choose another name.")
+    return name, domain
+
+
+def _domain(options: Namespace, known: Sequence[str]) -> str:
+    if options.domain is None:
+        return known[0]
+    try:
+        domain = parse_domain(options.domain)
+    except ValueError as error:
+        raise CtlFailure(str(error)) from None
+    if domain not in known:
+        raise CtlFailure(
+            f"{domain} is no domain of this server. It has: {', '.join(known)}. Others get a "
+            f"section [domain {domain}] in the configuration first."
+        )
+    return domain
+
+
+def _registry(config: Config) -> Registry:
+    return Registry(config.xmppd.state_directory, config.xmppd.domain)
 
 
 def status(options: Namespace) -> None:
@@ -150,6 +207,7 @@ def status(options: Namespace) -> None:
 
 def describe(answer: dict[str, Any]) -> Iterator[str]:
     """Answer a status as lines of at most 80 columns, where names and addresses permit."""
+    domains = answer.get("domains", [])
     yield from pairs(
         [
             ("Domain", answer["domain"]),
@@ -159,24 +217,25 @@ def describe(answer: dict[str, Any]) -> Iterator[str]:
             ("Call Bridges", len(answer["callbridges"]) or "none; xmppctl callbridge add NAME"),
         ]
     )
+    if len(domains) > 1:
+        yield ""
+        keys = ("domain", "sessions", "waiting_logins")
+        head = ["Domain", "Sessions", "Waiting logins"]
+        yield from table(head, ([one[key] for key in keys] for one in domains))
     for link in answer["callbridges"]:
         yield ""
         name, state = printable(link["name"]), printable(link["state"])
+        if len(domains) > 1:
+            name = f"{name}.{printable(link['domain'])}"
         yield f"{paint(name, 'bold')}  {paint(state, _STATES.get(state, 'bold'))}"
         rows = [
             ("Peer", link["peer"]),
-            ("Since", _local_time(link["since"])),
+            ("Since", local_time(link["since"]) if link["since"] else None),
             ("Certificate", link["certificate"]),
             ("Mechanisms", ", ".join(link["mechanisms"])),
             ("Outstanding logins", link["outstanding"] if link["peer"] else None),
         ]
         yield from pairs([row for row in rows if row[1] not in (None, "")], indent=2)
-
-
-def _local_time(since: str | None) -> str | None:
-    if since is None:
-        return None
-    return datetime.fromisoformat(since).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def _config(options: Namespace) -> Config:

@@ -27,6 +27,23 @@ class Component(Destination, Protocol):
         """True where it can be sent nothing more now."""
 
 
+class Domains:
+    """One router for each domain of the server, which knows nothing of the other domains.
+
+    So nobody of one domain reaches anybody of another, as if they were on two servers that have no
+    connection: the domains may belong to different tenants.
+    """
+
+    def __init__(self) -> None:
+        self.routers: dict[str, Router] = {}
+
+    def route(self, stanza: Element) -> None:
+        """Let the router of its sender's domain have it. The ``from`` was checked."""
+        host = parse_jid(stanza["from"]).host
+        router = self.routers.get(host) or self.routers[host.partition(".")[2]]
+        router.route(stanza)
+
+
 class Router:
     """Takes stanzas whose ``from`` was checked, and delivers or bounces each at once."""
 
@@ -37,7 +54,9 @@ class Router:
         component: Callable[[str], Component | None],
         known: Callable[[str], bool],
     ) -> None:
-        """``component`` answers who holds a name now, ``known`` whether it might be held."""
+        """``component`` answers who holds an address (``cb1.example.com``) now, ``known`` whether a
+        name (``cb1``) might be held.
+        """
         self._domain = domain
         self._sessions = sessions
         self._component = component
@@ -63,7 +82,7 @@ class Router:
 
     def _to_component(self, to: JID, stanza: Element) -> None:
         name, _, domain = to.host.partition(".")
-        component = self._component(name) if domain == self._domain else None
+        component = self._component(to.host) if domain == self._domain else None
         if component is not None and component.congested:
             self._bounce(stanza, "resource-constraint", "wait")
         elif component is not None:

@@ -15,21 +15,20 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.words.xish.domish import Element
 
-from bridgewire import tls
-from bridgewire.identity import load_authorities, load_identity
 from daemonkit.control import ControlService
 from daemonkit.notify import notify
 from xmppd.clients.connected import Clients
-from xmppd.components.admission import Admission
+from xmppd.components.admission import Admission, Refused
 from xmppd.components.connected import Components
-from xmppd.components.registry import Registry, RegistryFault
+from xmppd.components.registry import Registry
 from xmppd.components.stream import Times
 from xmppd.config import Config
 from xmppd.control import commands
-from xmppd.domain import Domain
+from xmppd.domain import Domain, load_contexts
+from xmppd.ending import end_for_callbridge
 from xmppd.login import Logins
 from xmppd.queries import ServerQueries
-from xmppd.router import Router
+from xmppd.router import Domains, Router
 from xmppd.sessions import Sessions
 
 #: Connections that the kernel holds until we accept them. Below 511, forty clients that connect
@@ -43,60 +42,72 @@ class Server:
     def __init__(self, reactor: Any, config: Config) -> None:
         """Raises CertificateFault for certificates that cannot be used."""
         self.config = config
-        self.identity = load_identity(config.tls.certificate, config.tls.private_key)
-        self.link_tls = tls.link_server(
-            self.identity,
-            load_authorities(config.tls.callbridge_ca),
-            config.tls.callbridge_certificate,
-        )
-        self.client_tls = tls.client_server(self.identity)
-        self.registry = Registry(config.xmppd.state_directory)
+        contexts = load_contexts(config)
+        self.domains = {
+            name: Domain(
+                name,
+                Logins(reactor, config.login.deadline, config.login.max_waiting),
+                contexts[name],
+            )
+            for name in contexts
+        }
+        # A connection begins with the first domain's context, and gets another's by SNI.
+        first = next(iter(contexts.values()))
+        self.link_tls, self.client_tls = first.link, first.client
+        self.websocket_tls = first.websocket
+        self.registry = Registry(config.xmppd.state_directory, config.xmppd.domain)
+        self.admission = Admission(list(contexts), self.registry.secret)
         self.sessions = Sessions()
-        self.logins = Logins(reactor, config.login.deadline, config.login.max_waiting)
-        domain = config.xmppd.domain
+        self.routing = Domains()
         self.components = Components(
             reactor,
-            Admission(domain, self.registry.secret),
+            self.admission,
             Times(
                 registration_timeout=config.component.registration_timeout,
                 ping_interval=config.component.ping_interval,
                 ping_timeout=config.component.ping_timeout,
             ),
-            route=self.route,
-            changed=self.logins.update,
+            route=self.routing.route,
+            changed=lambda domain, bridge: self.domains[domain].logins.update(bridge),
+            end_sessions=lambda domain, order: end_for_callbridge(self.sessions, domain, order),
         )
-        self.router = Router(
+        for name in contexts:
+            self.routing.routers[name] = self._router(name)
+        self.clients = Clients(
+            clock=reactor,
+            domains=self.domains,
+            login_timeout=config.client.login_timeout,
+            sessions=self.sessions,
+            route=self.routing.route,
+            tls_context=lambda domain: contexts[domain.name].client,
+        )
+
+    def _router(self, domain: str) -> Router:
+        router = Router(
             domain,
             self.sessions,
             component=self.components.registered.get,
-            known=self._may_register,
+            known=lambda name: self._may_register(domain, name),
         )
-        self.router.server = ServerQueries(self, self._component_addresses)
-        self.clients = Clients(
-            clock=reactor,
-            domains={domain: Domain(domain, self.logins)},
-            login_timeout=config.client.login_timeout,
-            sessions=self.sessions,
-            route=self.route,
-            tls_context=lambda _: self.client_tls,
-        )
+        router.server = ServerQueries(Answers(router), lambda: self.components.of(domain))
+        return router
 
-    def route(self, stanza: Element) -> None:
-        """Deliver a stanza whose sender was checked."""
-        self.router.route(stanza)
-
-    def send(self, element: Element) -> None:
-        """Send what the server itself says (`bridgewire.queries.Outlet`)."""
-        self.router.route(element)
-
-    def _may_register(self, name: str) -> bool:
+    def _may_register(self, domain: str, name: str) -> bool:
         try:
-            return self.registry.secret(name) is not None
-        except RegistryFault:  # its link will say so; until then nobody knows
+            return self.admission.known(domain, name)
+        except Refused:  # the registry cannot be read: its link will say so; nobody knows till then
             return True
 
-    def _component_addresses(self) -> list[str]:
-        return [stream.host for stream in self.components.registered.values()]
+
+class Answers:
+    """What the server itself says in a domain (`bridgewire.queries.Outlet`)."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+
+    def send(self, element: Element) -> None:
+        """Send one stanza."""
+        self._router.route(element)
 
 
 class _Acceptor(ServerFactory):
@@ -133,11 +144,14 @@ class Goodbye(Service):
     def startService(self) -> None:
         super().startService()
         config = self._server.config
-        for warning in (*config.warnings, *self._server.identity.warnings):
+        contexts = [one.contexts for one in self._server.domains.values() if one.contexts]
+        warnings = [warning for one in contexts for warning in one.identity.warnings]
+        for warning in dict.fromkeys((*config.warnings, *warnings)):
             self.log.warn("{warning}", warning=warning)
+        names = [domain.name for domain in config.domains]
         self.log.info(
-            "ready: XMPP domain {domain}, components on {components}, clients on {clients}",
-            domain=config.xmppd.domain,
+            "ready: XMPP {domain}, components on {components}, clients on {clients}",
+            domain=f"domain{'s' if len(names) > 1 else ''} {', '.join(names)}",
             components=", ".join(config.component.listen),
             clients=", ".join((*config.client.listen, *config.client.direct_tls_listen)),
         )

@@ -10,12 +10,20 @@ from twisted.words.xish.domish import Element
 
 from bridgewire.handshake import component_digest
 from bridgewire.namespaces import COMPONENT
+from bridgewire.session_end import EndSessions, SessionEnded
 from tests.support.memory import Peer
 from xmppd.components.admission import Admission
+from xmppd.components.callbridge import TELL_TIMEOUT
 from xmppd.components.connected import MAX_UNREGISTERED, Components
 from xmppd.components.stream import Times
 
 SECRETS = {"cb1": "s3cret", "echo": "other"}
+#: The Call Bridges of example.org.
+OTHERS = {"cb1": "an0ther"}
+
+
+def secret(domain: str, name: str) -> str | None:
+    return {"example.com": SECRETS, "example.org": OTHERS}[domain].get(name)
 
 
 class ComponentTests(SynchronousTestCase):
@@ -24,26 +32,52 @@ class ComponentTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.routed: list[Element] = []
+        self.changed: list[tuple[str, str]] = []
+        self.ended: list[tuple[str, EndSessions]] = []
         self.components = Components(
             self.clock,
-            Admission("example.com", SECRETS.get),
+            Admission(["example.com", "example.org"], secret),
             Times(registration_timeout=5.0, ping_interval=15.0, ping_timeout=5.0),
             route=self.routed.append,
-            changed=lambda bridge: None,
+            changed=lambda domain, bridge: self.changed.append((domain, bridge.host)),
+            end_sessions=self.end_sessions,
         )
+
+    def end_sessions(self, domain: str, order: EndSessions) -> int:
+        self.ended.append((domain, order))
+        return 2
 
     def connect(self) -> Peer:
         stream = self.components.accept("192.0.2.7")
         assert stream is not None
         return Peer(stream, COMPONENT)
 
-    def prove(self, peer: Peer, name: str = "cb1", secret: str | None = None) -> str:
+    def prove(
+        self,
+        peer: Peer,
+        name: str = "cb1",
+        secret: str | None = None,
+        domain: str = "example.com",
+    ) -> str:
         """Open the stream, send the handshake and answer what comes back for it."""
-        header = peer.open(f"{name}.example.com")
+        header = peer.open(f"{name}.{domain}")
         found = re.search("id='([^']+)'", header)
         assert found is not None, header
         digest = component_digest(found[1], secret or SECRETS[name])
         return peer.type(f"<handshake>{digest}</handshake>")
+
+    def serving(self, name: str = "cb1", domain: str = "example.com") -> Peer:
+        """A registered component that answers logins."""
+        peer = self.connect()
+        known = (SECRETS if domain == "example.com" else OTHERS)[name]
+        self.assertEqual(self.prove(peer, name, known, domain), "<handshake/>")
+        answer = peer.type(
+            f"<iq type='set' id='1' from='{name}.{domain}' to='{domain}'>"
+            "<serve xmlns='urn:x-callbridge:login:1' capacity='20'>"
+            "<mechanism>PLAIN</mechanism></serve></iq>"
+        )
+        self.assertIn("type='result'", answer)
+        return peer
 
     def registered(self, name: str = "cb1") -> Peer:
         peer = self.connect()
@@ -58,7 +92,7 @@ class ComponentTests(SynchronousTestCase):
     def test_registers(self) -> None:
         """Who knows the secret is in."""
         self.registered()
-        self.assertIn("cb1", self.components.registered)
+        self.assertIn("cb1.example.com", self.components.registered)
 
     def test_upper_case_digest(self) -> None:
         """A digest in upper case counts too: some libraries send it so."""
@@ -113,7 +147,7 @@ class ComponentTests(SynchronousTestCase):
             peer = self.registered()
             answer = peer.type(f"<message from='{sender}' to='user@example.com'/>")
             self.assert_ended(peer, answer, "invalid-from")
-            self.assertNotIn("cb1", self.components.registered)
+            self.assertNotIn("cb1.example.com", self.components.registered)
         self.assertEqual(self.routed, [])
 
     def test_no_stanza(self) -> None:
@@ -142,7 +176,7 @@ class ComponentTests(SynchronousTestCase):
         older = self.registered()
         newer = self.connect()
         self.prove(newer)
-        self.components.dismiss("cb1", "removed")
+        self.components.dismiss("cb1.example.com", "removed")
         self.assertEqual(self.components.registered, {})
         self.assertTrue(older.hung_up)
         self.assertTrue(newer.hung_up)
@@ -174,9 +208,9 @@ class ComponentTests(SynchronousTestCase):
         self.clock.advance(5)
         self.assertEqual(newer.read(), "<handshake/>")
         self.assertTrue(older.hung_up)
-        self.assertEqual(list(self.components.registered), ["cb1"])
+        self.assertEqual(list(self.components.registered), ["cb1.example.com"])
         older.lose()
-        self.assertEqual(list(self.components.registered), ["cb1"])
+        self.assertEqual(list(self.components.registered), ["cb1.example.com"])
 
     def test_older_goes_while_asked(self) -> None:
         """An older link that is lost while it is asked makes room at once."""
@@ -185,7 +219,7 @@ class ComponentTests(SynchronousTestCase):
         self.prove(newer)
         older.lose()
         self.assertEqual(newer.read(), "<handshake/>")
-        self.assertEqual(list(self.components.registered), ["cb1"])
+        self.assertEqual(list(self.components.registered), ["cb1.example.com"])
 
     def test_two_newer_links_and_a_ghost(self) -> None:
         """Of two that wait for a ghost's end, the first is in; the second finds it alive."""
@@ -214,7 +248,7 @@ class ComponentTests(SynchronousTestCase):
     def test_slow_reader(self) -> None:
         """A component that does not keep up is congested first, and given up at the limit."""
         peer = self.registered()
-        stream = self.components.registered["cb1"]
+        stream = self.components.registered["cb1.example.com"]
         stanza = Element((None, "message"))
         stanza.addContent("x" * 1024 * 1024)
         for _ in range(20):
@@ -231,8 +265,8 @@ class ComponentTests(SynchronousTestCase):
     def test_removed_name(self) -> None:
         """A name that is removed loses its link at once."""
         peer = self.registered()
-        self.assertTrue(self.components.dismiss("cb1", "removed"))
-        self.assertFalse(self.components.dismiss("cb1", "removed"))
+        self.assertTrue(self.components.dismiss("cb1.example.com", "removed"))
+        self.assertFalse(self.components.dismiss("cb1.example.com", "removed"))
         self.assert_ended(peer, peer.read(), "not-authorized")
 
     def test_too_many_unregistered(self) -> None:
@@ -254,7 +288,7 @@ class ComponentTests(SynchronousTestCase):
             "<mechanism>PLAIN</mechanism></serve></iq>"
         )
         self.assertIn("type='result'", peer.type(serve.format(20)))
-        bridge = self.components.registered["cb1"].callbridge
+        bridge = self.components.registered["cb1.example.com"].callbridge
         self.assertEqual((bridge.capacity, bridge.mechanisms), (20, frozenset({"PLAIN"})))
         self.assertIn("bad-request", peer.type(serve.format("many")))
         self.assertEqual(bridge.capacity, 20)
@@ -266,3 +300,107 @@ class ComponentTests(SynchronousTestCase):
         peer = self.registered()
         self.components.close()
         self.assert_ended(peer, peer.read(), "system-shutdown")
+
+    def test_domains(self) -> None:
+        """The same name in two domains is two Call Bridges, with a secret each."""
+        com, org = self.serving(), self.serving(domain="example.org")
+        self.assertEqual(
+            self.changed, [("example.com", "cb1.example.com"), ("example.org", "cb1.example.org")]
+        )
+        self.assertEqual(self.components.of("example.org"), ["cb1.example.org"])
+        answer = self.prove(self.connect(), "cb1", "s3cret", "example.org")
+        self.assertIn("not-authorized", answer)
+        self.components.dismiss("cb1.example.org", "removed")
+        self.assertTrue(org.hung_up and not com.hung_up)
+
+    def test_other_domain(self) -> None:
+        """A Call Bridge offers nothing to another domain, and is nobody's there."""
+        peer = self.registered()
+        peer.type(
+            "<iq type='set' id='1' from='cb1.example.com' to='example.org'>"
+            "<serve xmlns='urn:x-callbridge:login:1' capacity='20'>"
+            "<mechanism>PLAIN</mechanism></serve></iq>"
+        )
+        self.assertEqual(self.changed, [])
+        self.assertEqual([one["to"] for one in self.routed], ["example.org"])  # that bounces
+        answer = peer.type("<message from='cb1.example.org' to='alice@example.org'/>")
+        self.assert_ended(peer, answer, "invalid-from")
+
+    def test_name_that_is_a_domain(self) -> None:
+        """No component can have the address of a domain that lies below its own."""
+        admission = Admission(["example.com", "chat.example.com"], lambda domain, name: "s3cret")
+        self.assertFalse(admission.known("example.com", "chat"))
+        self.assertTrue(admission.known("chat.example.com", "chat"))
+
+    def order(self, peer: Peer, attributes: str, to: str = "example.com") -> str:
+        return peer.type(
+            f"<iq type='set' id='7' from='cb1.example.com' to='{to}'>"
+            f"<end-sessions xmlns='urn:x-callbridge:login:1' {attributes}/></iq>"
+        )
+
+    def test_end_sessions(self) -> None:
+        """A Call Bridge ends sessions of its own domain, and is told how many they were."""
+        peer = self.serving()
+        answer = self.order(peer, "username='alice' reason='account closed'")
+        self.assertIn("type='result'", answer)
+        self.assertIn("id='7'", answer)
+        self.assertIn("count='2'", answer)
+        self.order(peer, "username='alice' resource='phone'")
+        self.assertEqual(
+            self.ended,
+            [
+                ("example.com", EndSessions("alice", None, "account closed")),
+                ("example.com", EndSessions("alice", "phone")),
+            ],
+        )
+
+    def test_end_sessions_elsewhere(self) -> None:
+        """An order to another domain is none: it is routed, and bounces there."""
+        self.order(self.serving(), "username='alice'", "example.org")
+        self.assertEqual(self.ended, [])
+        self.assertEqual([one["to"] for one in self.routed], ["example.org"])
+
+    def test_end_sessions_of_a_draining_callbridge(self) -> None:
+        """One that takes no new logins may still end the sessions that it let in."""
+        peer = self.serving()
+        peer.type(
+            "<iq type='set' id='2' from='cb1.example.com' to='example.com'>"
+            "<serve xmlns='urn:x-callbridge:login:1' capacity='0'>"
+            "<mechanism>PLAIN</mechanism></serve></iq>"
+        )
+        self.assertIn("count='2'", self.order(peer, "username='alice'"))
+
+    def test_end_sessions_forbidden(self) -> None:
+        """A component that answers no logins ends no sessions."""
+        self.assertIn("<forbidden", self.order(self.registered(), "username='alice'"))
+        self.assertEqual(self.ended, [])
+
+    def test_end_sessions_unreadable(self) -> None:
+        """An order that cannot be read ends nothing, and the link stays."""
+        peer = self.serving()
+        self.assertIn("<bad-request", self.order(peer, "username=''"))
+        self.assertEqual(self.ended, [])
+        self.assertFalse(peer.hung_up)
+
+    def test_session_ended(self) -> None:
+        """A Call Bridge is told that a session is over, and its answer is not waited for long."""
+        peer = self.serving()
+        peer.read()
+        bridge = self.components.registered["cb1.example.com"].callbridge
+        bridge.tell_ended(SessionEnded("4f0c", "guest1"))
+        told = peer.read()
+        for words in ("type='set'", "to='cb1.example.com'", "session='4f0c'", "username='guest1'"):
+            self.assertIn(words, told)
+        self.clock.advance(TELL_TIMEOUT)
+        self.assertFalse(peer.hung_up)
+
+    def test_session_ended_after_reconnection(self) -> None:
+        """Where the Call Bridge has come back since the login, its new link tells it."""
+        older = self.serving()
+        bridge = self.components.registered["cb1.example.com"].callbridge
+        older.lose()
+        bridge.tell_ended(SessionEnded("4f0c", "guest1"))  # nobody is there: it is forgotten
+        newer = self.registered()
+        newer.read()
+        bridge.tell_ended(SessionEnded("4f0d", "guest2"))
+        self.assertIn("session='4f0d'", newer.read())

@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from daemonkit.ini import ConfigurationFault
-from xmppd.config import Client, Component, Config, Login, load
+from xmppd.config import MAX_DOMAINS, Client, Component, Config, Login, load
 
 SHIPPED = Path(__file__).resolve().parents[2] / "etc" / "xmppd" / "xmppd.ini"
 
@@ -31,7 +31,7 @@ class ConfigTestCase(SynchronousTestCase):
         """Load the smallest configuration, with more lines in some of its sections."""
         text = "".join(
             f"[{name}]\n{self.sections.get(name, '')}{sections.get(name, '')}\n"
-            for name in [*self.sections, *(sections.keys() - self.sections)]
+            for name in dict.fromkeys((*self.sections, *sections))
         )
         self.path.write_text(text)
         return load(self.path)
@@ -161,3 +161,64 @@ class ConfigTests(ConfigTestCase):
         self.assertEqual(origins["domain"], ("example.com", "line 2"))
         self.assertEqual(origins["deadline"], ("5s", "line 12"))
         self.assertEqual(origins["max_waiting"], ("1000", "default"))
+
+
+class DomainTests(ConfigTestCase):
+    """Several domains."""
+
+    FILES = "certificate = xmpp.crt\nprivate_key = xmpp.key\n"
+
+    def test_one(self) -> None:
+        """Without further sections there is the first domain, with the certificate of [tls]."""
+        (only,) = self.load(tls="client_ca = ca.crt\n").domains
+        self.assertEqual(only.name, "example.com")
+        self.assertEqual(only.certificate, self.directory / "xmpp.crt")
+        self.assertEqual(only.client_ca, self.directory / "ca.crt")
+
+    def test_further(self) -> None:
+        """Further domains have sections, in their order, and do not inherit client_ca."""
+        more = {"domain Example.ORG": self.FILES, "domain bücher.example": self.FILES}
+        more["domain xn--strae-oqa.example"] = self.FILES + "client_ca = ca.crt\n"
+        domains = self.load(tls="client_ca = ca.crt\n", **more).domains
+        self.assertEqual(
+            [(one.name, one.client_ca is None) for one in domains],
+            [
+                ("example.com", False),
+                ("example.org", True),
+                ("bücher.example", True),
+                ("straße.example", False),
+            ],
+        )
+
+    def test_faults(self) -> None:
+        """Every fault of every domain is named, with its line where it has one."""
+        found = self.faults(
+            **{
+                "domain example.com": self.FILES,
+                "domain EXAMPLE.org": self.FILES,
+                "domain example.org": self.FILES,
+                "domain 192.0.2.1": self.FILES,
+                "domain": self.FILES,
+                "domain example.net": "certificate = missing.crt\nclient_ca = none.crt\nkey = x\n",
+            }
+        )
+        for words in (
+            "it has 8 faults",
+            "line 11: [domain example.com]: example.com is there twice",
+            "line 19: [domain example.org]: example.org is there twice",
+            "[domain 192.0.2.1]: 192.0.2.1 is an address",
+            "[domain]: the name is missing. Write it like [domain example.org].",
+            "[domain example.net] certificate:",
+            "[domain example.net] private_key: it is needed",
+            "[domain example.net] client_ca:",
+            "[domain example.net] has no key key",
+        ):
+            self.assertIn(words, found)
+
+    def test_too_many(self) -> None:
+        """There is an end to them."""
+        more = {f"domain d{number}.example": self.FILES for number in range(MAX_DOMAINS)}
+        found = self.faults(**more)
+        self.assertIn("[domain d99.example]: there are 101 domains, and 100 are allowed", found)
+        del more["domain d99.example"]
+        self.assertEqual(len(self.load(**more).domains), MAX_DOMAINS)

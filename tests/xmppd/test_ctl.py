@@ -44,6 +44,7 @@ STATUS: dict[str, Any] = {
     "sessions": 12,
     "waiting_logins": 3,
 }
+COM, ORG = "example.com", "example.org"
 
 
 class CtlTests(SynchronousTestCase):
@@ -59,7 +60,7 @@ class CtlTests(SynchronousTestCase):
             "[xmppd]\ndomain = example.com\nhostname = xmpp1.example.com\n"
             "state_directory = state\ncontrol_socket = control.sock\n"
         )
-        self.registry = Registry(directory / "state")
+        self.registry = Registry(directory / "state", COM)
         self.addCleanup(self.registry.close)
         self.calls: list[tuple[str, dict[str, object]]] = []
         self.answers: dict[str, Any] = {}
@@ -87,7 +88,7 @@ class CtlTests(SynchronousTestCase):
     def test_add(self) -> None:
         """A new Call Bridge's name, domain and secret are printed."""
         output = self.run_ctl("callbridge", "add", "CB1")
-        secret = self.registry.secret("cb1")
+        secret = self.registry.secret(COM, "cb1")
         self.assertEqual(
             output, f"Callbridge: cb1\nDomain:     example.com\nSecret:     {secret}\n"
         )
@@ -95,18 +96,18 @@ class CtlTests(SynchronousTestCase):
     def test_add_for_programs(self) -> None:
         """With --json, they are one object."""
         answer = json.loads(self.run_ctl("--json", "callbridge", "add", "cb1"))
-        secret = self.registry.secret("cb1")
+        secret = self.registry.secret(COM, "cb1")
         self.assertEqual(answer, {"callbridge": "cb1", "domain": "example.com", "secret": secret})
 
     def test_add_twice(self) -> None:
         """A name that exists is refused, and its secret stays."""
         self.run_ctl("callbridge", "add", "cb1")
-        secret = self.registry.secret("cb1")
+        secret = self.registry.secret(COM, "cb1")
         self.assertIn(
             "xmppctl: there is a Call Bridge cb1 already",
             self.run_ctl("callbridge", "add", "cb1", expect=1),
         )
-        self.assertEqual(self.registry.secret("cb1"), secret)
+        self.assertEqual(self.registry.secret(COM, "cb1"), secret)
 
     def test_add_wrong_name(self) -> None:
         """A name with a domain is refused in one line that says why."""
@@ -118,20 +119,20 @@ class CtlTests(SynchronousTestCase):
         """A known secret is read from standard input, and is not shown."""
         output = self.run_ctl("callbridge", "add-secret", "cb1", typed=" hunter2 \n")
         self.assertEqual(output, "cb1.example.com may connect.\n")
-        self.assertEqual(self.registry.secret("cb1"), "hunter2")
+        self.assertEqual(self.registry.secret(COM, "cb1"), "hunter2")
 
     def test_change_secret(self) -> None:
         """Adding the secret of a known Call Bridge changes it, and says so."""
-        self.registry.add_secret("cb1", "old")
+        self.registry.add_secret(COM, "cb1", "old")
         output = self.run_ctl("callbridge", "add-secret", "cb1", typed="new\n")
         self.assertIn("changed", output)
-        self.assertEqual(self.registry.secret("cb1"), "new")
+        self.assertEqual(self.registry.secret(COM, "cb1"), "new")
 
     def test_add_no_secret(self) -> None:
         """Without a secret nothing is added."""
         for typed in ("", "\n", "  \n"):
             self.assertTrue(self.run_ctl("callbridge", "add-secret", "cb1", typed=typed, expect=1))
-        self.assertEqual(self.registry.names(), [])
+        self.assertEqual(self.registry.names(COM), [])
 
     def test_list_nothing(self) -> None:
         """An empty registry is shown with the way to fill it."""
@@ -140,30 +141,30 @@ class CtlTests(SynchronousTestCase):
 
     def test_list_without_daemon(self) -> None:
         """Names are listed without a daemon, which then is said."""
-        self.registry.add_secret("cb1", "hunter2")
+        self.registry.add_secret(COM, "cb1", "hunter2")
         output = self.run_ctl("callbridge", "list")
         self.assertEqual(output, "Call Bridge  State\ncb1          daemon not running\n")
         output = self.run_ctl("callbridge", "list", "--json")
-        self.assertEqual(json.loads(output), [{"name": "cb1", "state": None}])
+        self.assertEqual(json.loads(output), [{"name": "cb1", "domain": COM, "state": None}])
 
     def test_list_with_daemon(self) -> None:
         """The daemon tells the states."""
         self.answers["status"] = STATUS
         for name in ("cb1", "cb2"):
-            self.registry.add(name)
+            self.registry.add(COM, name)
         output = self.run_ctl("callbridge", "list")
         self.assertEqual(output.splitlines()[1:], ["cb1          registered", "cb2          down"])
 
     def test_list_with_daemon_out_of_reach(self) -> None:
         """A daemon that may run, but cannot be asked, is not said to be down."""
         self.absence = NotRunning(self.socket, "No permission.")
-        self.registry.add("cb1")
+        self.registry.add(COM, "cb1")
         self.assertIn("daemon not reached", self.run_ctl("callbridge", "list"))
         self.assertEqual(self.errors, "xmppctl: No permission.\n")
 
     def test_list_secrets(self) -> None:
         """Secrets are listed only if asked for."""
-        self.registry.add_secret("cb1", "hunter2")
+        self.registry.add_secret(COM, "cb1", "hunter2")
         for more in ([], ["--json"]):
             self.assertNotIn("hunter2", self.run_ctl("callbridge", "list", *more))
             output = self.run_ctl("callbridge", "list", "--show-secrets", *more)
@@ -171,30 +172,30 @@ class CtlTests(SynchronousTestCase):
 
     def test_delete(self) -> None:
         """A Call Bridge is taken out, and a running daemon closes its link."""
-        self.registry.add("cb1")
+        self.registry.add(COM, "cb1")
         self.answers["callbridge-removed"] = {"closed": True}
         output = self.run_ctl("callbridge", "del", "CB1")
         self.assertEqual(output, "cb1 may not connect any more, and its link is closed.\n")
-        self.assertEqual(self.calls, [("callbridge-removed", {"name": "cb1"})])
-        self.assertEqual(self.registry.names(), [])
+        self.assertEqual(self.calls, [("callbridge-removed", {"name": "cb1", "domain": COM})])
+        self.assertEqual(self.registry.names(COM), [])
 
     def test_delete_without_daemon(self) -> None:
         """A Call Bridge is taken out without a daemon as well."""
-        self.registry.add("cb1")
+        self.registry.add(COM, "cb1")
         output = self.run_ctl("callbridge", "del", "cb1", "--json")
-        self.assertEqual(json.loads(output), {"callbridge": "cb1", "closed": False})
-        self.assertEqual(self.registry.names(), [])
+        self.assertEqual(json.loads(output), {"callbridge": "cb1", "domain": COM, "closed": False})
+        self.assertEqual(self.registry.names(COM), [])
 
     def test_delete_with_daemon_out_of_reach(self) -> None:
         """That a link may still be up is an error."""
         self.absence = NotRunning(self.socket, "No answer.")
-        self.registry.add("cb1")
+        self.registry.add(COM, "cb1")
         error = self.run_ctl("callbridge", "del", "cb1", expect=1)
         self.assertIn("its link could not be closed. No answer.", error)
 
     def test_delete_unknown(self) -> None:
         """A name that is not there is an error which names those that are."""
-        self.registry.add("cb1")
+        self.registry.add(COM, "cb1")
         error = self.run_ctl("callbridge", "del", "cb2", expect=1)
         self.assertIn("there is no Call Bridge cb2", error)
         self.assertIn("cb1", error)

@@ -138,10 +138,11 @@ class ComponentWalks(SynchronousTestCase):
         self.clock = Clock()
         self.components = Components(
             self.clock,
-            Admission("example.com", {"cb1": "s3cret"}.get),
+            Admission(["example.com"], lambda domain, name: {"cb1": "s3cret"}.get(name)),
             Times(registration_timeout=5.0, ping_interval=15.0, ping_timeout=5.0),
             route=lambda stanza: self.router.route(stanza),
-            changed=lambda bridge: None,
+            changed=lambda domain, bridge: None,
+            end_sessions=lambda domain, order: 0,
         )
         self.router = Router(
             "example.com", Sessions(), self.components.registered.get, lambda name: False
@@ -161,7 +162,7 @@ class ComponentWalks(SynchronousTestCase):
                     f"<iq type='result' id='{found[1]}' from='cb1.example.com' to='example.com'/>"
                 )
         elif step == "dismiss":
-            self.components.dismiss("cb1", "removed")
+            self.components.dismiss("cb1.example.com", "removed")
             self.assertEqual(self.components.registered, {}, "whoever waited for the place is out")
         elif step == "shut down":
             self.components.close()

@@ -11,6 +11,21 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from xmppd.components.registry import SCHEMA, Registry, RegistryFault, normal_name
 
+COM, ORG = "example.com", "example.org"
+
+#: What the first version of this program made.
+OLD_FILE = """
+PRAGMA journal_mode = WAL;
+CREATE TABLE callbridge (
+    name TEXT NOT NULL PRIMARY KEY,
+    secret TEXT NOT NULL,
+    added TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
+) WITHOUT ROWID;
+INSERT INTO callbridge VALUES ('cb1', 'hunter2', '2026-01-02 03:04:05');
+INSERT INTO callbridge (name, secret) VALUES ('cb2', 'swordfish');
+PRAGMA user_version = 1;
+"""
+
 
 class RegistryTests(SynchronousTestCase):
     """One state directory, seen by the daemon and by xmppctl."""
@@ -21,98 +36,98 @@ class RegistryTests(SynchronousTestCase):
         self.daemon = self.open()
 
     def open(self) -> Registry:
-        registry = Registry(self.directory)
+        registry = Registry(self.directory, COM)
         self.addCleanup(registry.close)
         return registry
 
     def test_nothing_yet(self) -> None:
         """Looking into a registry that is not there makes nothing."""
-        self.assertEqual(self.registry.names(), [])
-        self.assertIs(self.registry.secret("cb1"), None)
-        self.assertIs(self.registry.delete("cb1"), False)
+        self.assertEqual(self.registry.names(COM), [])
+        self.assertIs(self.registry.secret(COM, "cb1"), None)
+        self.assertIs(self.registry.delete(COM, "cb1"), False)
         self.assertFalse(self.directory.exists())
 
     def test_add(self) -> None:
         """A new Call Bridge gets a secret of its own with 256 random bits."""
-        secrets = {self.registry.add(f"cb{number}") for number in range(20)}
+        secrets = {self.registry.add(COM, f"cb{number}") for number in range(20)}
         self.assertEqual(len(secrets), 20)
         self.assertEqual({len(secret) for secret in secrets}, {43})
-        self.assertIn(self.registry.secret("cb7"), secrets)
+        self.assertIn(self.registry.secret(COM, "cb7"), secrets)
 
     def test_add_twice(self) -> None:
         """A name that is there keeps its secret, and adding it fails."""
-        secret = self.registry.add("cb1")
-        self.assertRaises(RegistryFault, self.registry.add, "CB1")
-        self.assertEqual(self.registry.secret("cb1"), secret)
+        secret = self.registry.add(COM, "cb1")
+        self.assertRaises(RegistryFault, self.registry.add, COM, "CB1")
+        self.assertEqual(self.registry.secret(COM, "cb1"), secret)
 
     def test_add_secret(self) -> None:
         """A known secret is kept as it is, and can be changed."""
-        self.assertIs(self.registry.add_secret("cb1", "hünter 2"), True)
-        self.assertEqual(self.registry.secret("cb1"), "hünter 2")
-        self.assertIs(self.registry.add_secret("cb1", "other"), False)
-        self.assertEqual(self.registry.secret("cb1"), "other")
+        self.assertIs(self.registry.add_secret(COM, "cb1", "hünter 2"), True)
+        self.assertEqual(self.registry.secret(COM, "cb1"), "hünter 2")
+        self.assertIs(self.registry.add_secret(COM, "cb1", "other"), False)
+        self.assertEqual(self.registry.secret(COM, "cb1"), "other")
 
     def test_no_secret(self) -> None:
         """Empty, huge and unprintable secrets are refused."""
         for secret in ("", "x" * 1025, "a\nb", "a\x00"):
-            self.assertRaises(RegistryFault, self.registry.add_secret, "cb1", secret)
-        self.assertEqual(self.registry.names(), [])
+            self.assertRaises(RegistryFault, self.registry.add_secret, COM, "cb1", secret)
+        self.assertEqual(self.registry.names(COM), [])
 
     def test_names(self) -> None:
         """Names come in order, in lower case."""
         for name in ("cb2", "CB10", "cb1"):
-            self.registry.add(name)
-        self.assertEqual(self.registry.names(), ["cb1", "cb10", "cb2"])
+            self.registry.add(COM, name)
+        self.assertEqual(self.registry.names(COM), ["cb1", "cb10", "cb2"])
         self.assertEqual(normal_name("CB1"), "cb1")
 
     def test_no_name(self) -> None:
         """What cannot be the first part of a component's address is refused."""
         for name in ("", "cb1.example.com", "cb 1", "cb_1", "-", "a" * 64, "'; DROP TABLE"):
-            self.assertRaises(RegistryFault, self.registry.add, name)
+            self.assertRaises(RegistryFault, self.registry.add, COM, name)
 
     def test_delete(self) -> None:
         """A Call Bridge that was removed is gone, once."""
-        self.registry.add("cb1")
-        self.assertIs(self.registry.delete("CB1"), True)
-        self.assertIs(self.registry.delete("cb1"), False)
-        self.assertIs(self.registry.secret("cb1"), None)
+        self.registry.add(COM, "cb1")
+        self.assertIs(self.registry.delete(COM, "CB1"), True)
+        self.assertIs(self.registry.delete(COM, "cb1"), False)
+        self.assertIs(self.registry.secret(COM, "cb1"), None)
 
     def test_deleted_secret_is_overwritten(self) -> None:
         """A secret that was removed is in none of the files, even while the daemon runs."""
-        secret = self.registry.add("cb1").encode()
-        self.assertEqual(self.daemon.names(), ["cb1"])
-        self.registry.delete("cb1")
+        secret = self.registry.add(COM, "cb1").encode()
+        self.assertEqual(self.daemon.names(COM), ["cb1"])
+        self.registry.delete(COM, "cb1")
         files = list(self.directory.iterdir())
         self.assertTrue(files)
         self.assertEqual([file.name for file in files if secret in file.read_bytes()], [])
 
     def test_running_daemon_sees_changes(self) -> None:
         """Whoever has the registry open sees every change of another process at once."""
-        self.assertIs(self.daemon.secret("cb1"), None)
-        secret = self.registry.add("cb1")
-        self.assertEqual(self.daemon.secret("cb1"), secret)
-        self.registry.add_secret("cb1", "changed")
-        self.assertEqual(self.daemon.secret("cb1"), "changed")
-        self.registry.delete("cb1")
-        self.assertIs(self.daemon.secret("cb1"), None)
+        self.assertIs(self.daemon.secret(COM, "cb1"), None)
+        secret = self.registry.add(COM, "cb1")
+        self.assertEqual(self.daemon.secret(COM, "cb1"), secret)
+        self.registry.add_secret(COM, "cb1", "changed")
+        self.assertEqual(self.daemon.secret(COM, "cb1"), "changed")
+        self.registry.delete(COM, "cb1")
+        self.assertIs(self.daemon.secret(COM, "cb1"), None)
 
     def test_running_daemon_sees_another_file(self) -> None:
         """A registry that is restored from a backup counts at once."""
-        self.registry.add_secret("cb1", "old")
+        self.registry.add_secret(COM, "cb1", "old")
         self.registry.close()
         backup = self.registry.path.read_bytes()
-        self.registry.add_secret("cb1", "new")
-        self.assertEqual(self.daemon.secret("cb1"), "new")
+        self.registry.add_secret(COM, "cb1", "new")
+        self.assertEqual(self.daemon.secret(COM, "cb1"), "new")
         for file in list(self.directory.iterdir()):
             file.unlink()
-        self.assertIs(self.daemon.secret("cb1"), None)
+        self.assertIs(self.daemon.secret(COM, "cb1"), None)
         self.registry.path.write_bytes(backup)
-        self.assertEqual(self.daemon.secret("cb1"), "old")
+        self.assertEqual(self.daemon.secret(COM, "cb1"), "old")
 
     def test_modes(self) -> None:
         """Nobody but the owner can read the registry, whatever the umask."""
         self.addCleanup(os.umask, os.umask(0))
-        self.registry.add("cb1")
+        self.registry.add(COM, "cb1")
         self.assertEqual(stat.S_IMODE(self.directory.stat().st_mode), 0o700)
         for file in self.directory.iterdir():
             self.assertEqual(stat.S_IMODE(file.stat().st_mode), 0o600, file.name)
@@ -124,8 +139,8 @@ class RegistryTests(SynchronousTestCase):
         given: list[tuple[int, int]] = []
         self.patch(os, "geteuid", lambda: 0)
         self.patch(os, "fchown", lambda file, user, group: given.append((user, group)))
-        self.registry.add("cb1")
-        self.registry.add("cb2")
+        self.registry.add(COM, "cb1")
+        self.registry.add(COM, "cb2")
         self.assertEqual(given, [(owner.st_uid, owner.st_gid)])
 
     def test_link_in_the_way(self) -> None:
@@ -133,12 +148,12 @@ class RegistryTests(SynchronousTestCase):
         self.directory.mkdir()
         elsewhere = self.directory / "elsewhere"
         self.registry.path.symlink_to(elsewhere)
-        self.assertRaises(RegistryFault, self.registry.add, "cb1")
+        self.assertRaises(RegistryFault, self.registry.add, COM, "cb1")
         self.assertFalse(elsewhere.exists())
 
     def test_journal(self) -> None:
         """Reading never waits for writing: the journal is a write-ahead log."""
-        self.registry.add("cb1")
+        self.registry.add(COM, "cb1")
         with sqlite3.connect(self.registry.path) as connection:
             self.assertEqual(connection.execute("PRAGMA journal_mode").fetchone(), ("wal",))
             self.assertEqual(connection.execute("PRAGMA user_version").fetchone(), (SCHEMA,))
@@ -150,14 +165,14 @@ class RegistryTests(SynchronousTestCase):
         with sqlite3.connect(self.registry.path) as connection:
             connection.execute(f"PRAGMA user_version = {SCHEMA + 1}")
         connection.close()
-        for use in (self.registry.names, lambda: self.registry.add("cb1")):
+        for use in (lambda: self.registry.names(COM), lambda: self.registry.add(COM, "cb1")):
             self.assertIn("newer version", str(self.assertRaises(RegistryFault, use)))
 
     def test_no_registry(self) -> None:
         """A damaged file is a fault that names it and says what to do."""
         self.directory.mkdir()
         self.registry.path.write_bytes(b"nonsense" * 1000)
-        for use in (self.registry.names, lambda: self.registry.add("cb1")):
+        for use in (lambda: self.registry.names(COM), lambda: self.registry.add(COM, "cb1")):
             fault = str(self.assertRaises(RegistryFault, use))
             self.assertIn(str(self.registry.path), fault)
             self.assertIn("damaged", fault)
@@ -165,5 +180,49 @@ class RegistryTests(SynchronousTestCase):
     def test_no_directory(self) -> None:
         """A state directory that is a file is a fault."""
         self.directory.write_text("")
-        self.assertRaises(RegistryFault, self.registry.add, "cb1")
-        self.assertRaises(RegistryFault, self.registry.names)
+        self.assertRaises(RegistryFault, self.registry.add, COM, "cb1")
+        self.assertRaises(RegistryFault, self.registry.names, COM)
+
+    def test_domains(self) -> None:
+        """The same name in two domains is two Call Bridges."""
+        com, org = self.registry.add(COM, "cb1"), self.registry.add(ORG, "cb1")
+        self.registry.add(ORG, "cb2")
+        self.assertNotEqual(com, org)
+        self.assertEqual(self.daemon.secret(COM, "cb1"), com)
+        self.assertEqual(self.daemon.secret(ORG, "cb1"), org)
+        self.assertEqual(
+            (self.daemon.names(COM), self.daemon.names(ORG)), (["cb1"], ["cb1", "cb2"])
+        )
+        self.registry.delete(ORG, "cb1")
+        self.assertEqual(self.daemon.secret(COM, "cb1"), com)
+        self.assertIs(self.daemon.secret(ORG, "cb1"), None)
+        self.assertEqual(self.daemon.domains(), [COM, ORG])
+
+    def test_file_without_domains(self) -> None:
+        """In a file from before there were domains all names are of the first one."""
+        self.directory.mkdir()
+        with sqlite3.connect(self.registry.path) as connection:
+            connection.executescript(OLD_FILE)
+        connection.close()
+        self.assertEqual(self.daemon.names(COM), ["cb1", "cb2"])
+        self.assertEqual(self.daemon.names(ORG), [])
+        self.assertEqual(self.daemon.secret(COM, "cb2"), "swordfish")
+        self.registry.add(ORG, "cb1")
+        self.assertEqual(self.registry.secret(COM, "cb1"), "hunter2")
+        with sqlite3.connect(self.registry.path) as connection:
+            added = connection.execute("SELECT added FROM callbridge WHERE secret = 'hunter2'")
+            self.assertEqual(added.fetchone(), ("2026-01-02 03:04:05",))
+            self.assertEqual(connection.execute("PRAGMA user_version").fetchone(), (SCHEMA,))
+        connection.close()
+
+    def test_old_file_opened_twice(self) -> None:
+        """A file is brought up to date once, whoever comes first; who has it open sees it."""
+        self.directory.mkdir()
+        with sqlite3.connect(self.registry.path) as connection:
+            connection.executescript(OLD_FILE)
+            for one in (self.registry, self.daemon):
+                self.assertEqual(one.secret(COM, "cb1"), "hunter2")
+            # As a daemon of the version before asks, that still runs.
+            old = connection.execute("SELECT secret FROM callbridge WHERE name = 'cb1'")
+            self.assertEqual(old.fetchall(), [("hunter2",)])
+        connection.close()

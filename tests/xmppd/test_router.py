@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
 from bridgewire.jid import parse_jid
-from xmppd.router import Router
+from xmppd.router import Domains, Router
 from xmppd.sessions import SessionInfo, Sessions
 
 
@@ -38,7 +38,7 @@ class RouterTests(SynchronousTestCase):
         self.server = Place()
         self.sender = Place("alice@example.com/phone", 0)
         self.sessions.bind(self.sender)
-        here = {"cb1": self.component}
+        here = {"cb1.example.com": self.component}
         self.router = Router("example.com", self.sessions, here.get, lambda name: name == "cb2")
         self.router.server = self.server
 
@@ -98,3 +98,64 @@ class RouterTests(SynchronousTestCase):
     def test_bad_address(self) -> None:
         """An address that is none comes back at once."""
         self.assertIn("<jid-malformed", self.route("iq", "@@"))
+
+
+class DomainsTests(SynchronousTestCase):
+    """Two domains on one server."""
+
+    def setUp(self) -> None:
+        self.sessions = Sessions()
+        self.domains = Domains()
+        self.places = {
+            jid: Place(jid)
+            for jid in (
+                "example.com",
+                "cb1.example.com",
+                "chat.example.com",
+                "cb1.chat.example.com",
+            )
+        }
+        components = {jid: one for jid, one in self.places.items() if jid.startswith("cb1")}
+        for domain in ("example.com", "chat.example.com"):
+            router = Router(domain, self.sessions, components.get, lambda name: name == "cb2")
+            router.server = self.places[domain]
+            self.domains.routers[domain] = router
+            for user in ("alice", "bob"):
+                place = self.places[user + domain[:1]] = Place(f"{user}@{domain}/x", 0)
+                self.sessions.bind(place)
+
+    def route(self, sender: str, to: str) -> list[str]:
+        """Route a message; answer who gets what."""
+        for place in self.places.values():
+            place.got.clear()
+        stanza = Element((None, "message"))
+        stanza["from"], stanza["to"] = sender, to
+        self.domains.route(stanza)
+        return [
+            (one.getAttribute("type") == "error" and one.toXml()) or name
+            for name, place in self.places.items()
+            for one in place.got
+        ]
+
+    def test_within(self) -> None:
+        """Within a domain users and components reach each other."""
+        self.assertEqual(self.route("alice@example.com/x", "bob@example.com"), ["bobe"])
+        self.assertEqual(self.route("bob@chat.example.com/x", "alice@chat.example.com"), ["alicec"])
+        for domain, name in (("example.com", "e"), ("chat.example.com", "c")):
+            component = f"cb1.{domain}"
+            self.assertEqual(self.route(f"alice@{domain}/x", component), [component])
+            self.assertEqual(self.route(component, f"alice@{domain}/x"), [f"alice{name}"])
+
+    def test_across(self) -> None:
+        """Nobody reaches anybody of another domain, even if that lies below their own."""
+        for sender, name in (
+            ("alice@example.com/x", "alicee"),
+            ("cb1.example.com", "cb1.example.com"),
+        ):
+            for to in ("bob@chat.example.com/x", "cb1.chat.example.com", "chat.example.com"):
+                (answer,) = self.route(sender, to)
+                self.assertIn("<remote-server-not-found", answer, (sender, to))
+                self.assertEqual(len(self.places[name].got), 1)
+        for to in ("bob@example.com/x", "cb1.example.com", "example.com"):
+            (answer,) = self.route("alice@chat.example.com/x", to)
+            self.assertIn("<remote-server-not-found", answer, to)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -13,16 +14,24 @@ from bridgewire.iq import Requests
 from bridgewire.login import LoginReply, LoginRequest, Serve
 from bridgewire.namespaces import LOGIN
 from bridgewire.sasl import WireFault
+from bridgewire.session_end import EndSessions, SessionEnded
+
+#: Seconds for the answer to what is only told; then it is forgotten.
+TELL_TIMEOUT = 10.0
 
 
 class CallBridgeLink:
     """The login side of a registered component; one that offers nothing is an ordinary one."""
 
-    def __init__(self, domain: str, host: str, requests: Requests) -> None:
-        self.host = host
+    def __init__(
+        self, requests: Requests, current: Callable[[], CallBridgeLink | None] = lambda: None
+    ) -> None:
+        """``current`` answers the link that the same Call Bridge has now, if any."""
+        self.domain = ""
+        self.host = ""
         self.outstanding = 0
-        self._domain = domain
         self._requests = requests
+        self._current = current
         self._offer = Serve(capacity=0, mechanisms=())
 
     @property
@@ -58,11 +67,7 @@ class CallBridgeLink:
 
     def ask(self, request: LoginRequest, timeout: float) -> Deferred[LoginReply]:
         """Relay one SASL message; fails with RequestError or WireFault."""
-        iq = Element((None, "iq"))
-        iq["type"] = "set"
-        iq["from"] = self._domain
-        iq["to"] = self.host
-        iq.addChild(request.to_element())
+        iq = self._order(request.to_element())
 
         def read(result: Element) -> LoginReply:
             reply = LoginReply.from_element(result.firstChildElement())
@@ -73,6 +78,30 @@ class CallBridgeLink:
         answer: Deferred[Any] = self._requests.request(iq, timeout)
         return answer.addCallback(read)
 
+    def read_order(self, iq: Element) -> EndSessions:
+        """Read ``<end-sessions/>``. Raises WireFault; StanzaError if it may not give orders."""
+        if not self._offer.mechanisms:
+            raise StanzaError("forbidden", type="auth")
+        return EndSessions.from_element(iq.firstChildElement())
+
+    def tell_ended(self, ended: SessionEnded) -> None:
+        """Tell the Call Bridge that a session is over.
+
+        Over the link that it has now, which need not be this one; without a link nobody is told.
+        """
+        link = self._current()
+        if link is not None:
+            told = link._requests.request(link._order(ended.to_element()), TELL_TIMEOUT)
+            told.addBoth(lambda _: None)  # it has heard it, or there is nothing to be done
+
+    def _order(self, payload: Element) -> Element:
+        iq = Element((None, "iq"))
+        iq["type"] = "set"
+        iq["from"] = self.domain
+        iq["to"] = self.host
+        iq.addChild(payload)
+        return iq
+
 
 def is_offer(iq: Element) -> bool:
     """True for an IQ that offers to answer logins."""
@@ -80,7 +109,19 @@ def is_offer(iq: Element) -> bool:
     return iq.getAttribute("type") == "set" and payload is not None and payload.uri == LOGIN
 
 
+def is_end_sessions(iq: Element) -> bool:
+    """True for an IQ that orders to end sessions."""
+    return is_offer(iq) and iq.firstChildElement().name == "end-sessions"
+
+
+def ended_result(iq: Element, count: int) -> Element:
+    """Answer the result for an order to end sessions: ``count`` were ended."""
+    answer: Element = toResponse(iq, "result")
+    answer.addElement((LOGIN, "end-sessions"))["count"] = str(count)
+    return answer
+
+
 def bad_offer(iq: Element) -> Element:
-    """Answer the error for an offer that cannot be read."""
+    """Answer the error for an offer or an order that cannot be read."""
     answer: Element = StanzaError("bad-request", type="modify").toResponse(iq)
     return answer

@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
+from bridgewire.session_end import EndSessions
 from bridgewire.stream import XmlStream
 from daemonkit.quiet import Quiet
 from xmppd.components.admission import Admission
@@ -28,15 +29,17 @@ TOO_MANY = (
 class Components:
     """All component streams.
 
-    ``route`` takes their stanzas; ``changed`` hears when a Call Bridge comes, offers or goes.
-    ``registered`` maps a name, without its domain part, to the stream that holds it.
+    ``route`` takes their stanzas; ``changed`` hears when a Call Bridge comes, offers or goes, and
+    of which domain it is; ``end_sessions`` ends sessions of a user of a domain, and answers how
+    many. ``registered`` maps an address, ``cb1.example.com``, to the stream that holds it.
     """
 
     clock: IReactorTime
     admission: Admission
     times: Times
     route: Callable[[Element], None]
-    changed: Callable[[CallBridgeLink], None]
+    changed: Callable[[str, CallBridgeLink], None]
+    end_sessions: Callable[[str, EndSessions], int]
 
     log = Logger()
 
@@ -53,11 +56,15 @@ class Components:
             return None
         return ComponentStream(self, host).stream
 
-    def dismiss(self, name: str, text: str) -> bool:
-        """Close the link that holds ``name``, and those that want to; True if one held it."""
-        held = self.registered.get(name)
+    def of(self, domain: str) -> list[str]:
+        """Answer the addresses of a domain's components."""
+        return [host for host, one in self.registered.items() if one.domain == domain]
+
+    def dismiss(self, host: str, text: str) -> bool:
+        """Close the link that holds ``host``, and those that want to; True if one held it."""
+        held = self.registered.get(host)
         # Who waits for the place of the one that holds it goes first, or it would be let in.
-        waiting = [one for one in self.open if one.name == name and one is not held]
+        waiting = [one for one in self.open if one.host == host and one is not held]
         for stream in (*waiting, *([] if held is None else [held])):
             stream.machine.dismissed("not-authorized", text)
         return held is not None

@@ -1,4 +1,4 @@
-"""The registry of Call Bridges: who may connect, and with which secret.
+"""The registry of Call Bridges: who may connect to which domain, and with which secret.
 
 It is one SQLite file in the state directory, which xmppd reads at every registration and xmppctl
 writes at any time, so that a change counts at once.
@@ -11,35 +11,18 @@ and that no log and no status shows them. A backup of the file needs the same ca
 
 from __future__ import annotations
 
-import os
 import secrets
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from daemonkit.files import check_secret
 from daemonkit.hosts import parse_label
-from daemonkit.replace import find_account
+from xmppd.components.registry_file import SCHEMA, RegistryFault, RegistryFile
 
-#: The schema, as PRAGMA user_version counts it.
-SCHEMA = 1
+__all__ = ["SCHEMA", "Registry", "RegistryFault", "normal_name"]
+
 #: Bytes of randomness in a secret that we make: 256 bits.
 _SECRET_BYTES = 32
-#: Seconds to wait for another process that writes.
-_BUSY = 5.0
-
-_CREATE = """
-CREATE TABLE callbridge (
-    name TEXT NOT NULL PRIMARY KEY,
-    secret TEXT NOT NULL,
-    added TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
-) WITHOUT ROWID
-"""
-
-
-class RegistryFault(Exception):
-    """The registry cannot do what was asked; the text says why, and what to do."""
 
 
 def normal_name(name: str) -> str:
@@ -55,18 +38,19 @@ def normal_name(name: str) -> str:
 
 
 class Registry:
-    """Names, as `normal_name` spells them, and their secrets.
+    """Domains, in U-labels, names, as `normal_name` spells them, and their secrets.
 
     Nothing is made before the first name is added. All methods raise RegistryFault if the file
     cannot be used.
     """
 
-    def __init__(self, state_directory: Path) -> None:
+    def __init__(self, state_directory: Path, first_domain: str) -> None:
+        """``first_domain``: whose the names are in a file from before there were several."""
         self.path = state_directory / "registry.sqlite"
-        self._connection: sqlite3.Connection | None = None
-        self._identity: tuple[int, int] | None = None
+        self._file = RegistryFile(self.path, first_domain)
+        self.close = self._file.close
 
-    def add(self, name: str) -> str:
+    def add(self, domain: str, name: str) -> str:
         """Add a name and answer the random secret that was made for it.
 
         Raises:
@@ -74,9 +58,10 @@ class Registry:
         """
         name = normal_name(name)
         secret = secrets.token_urlsafe(_SECRET_BYTES)
-        with self._writing() as connection:
+        with self._file.writing() as connection:
             added = connection.execute(
-                "INSERT OR IGNORE INTO callbridge (name, secret) VALUES (?, ?)", (name, secret)
+                "INSERT OR IGNORE INTO callbridge (domain, name, secret) VALUES (?, ?, ?)",
+                (domain, name, secret),
             )
             if not added.rowcount:
                 raise RegistryFault(
@@ -86,7 +71,7 @@ class Registry:
                 )
         return secret
 
-    def add_secret(self, name: str, secret: str) -> bool:
+    def add_secret(self, domain: str, name: str, secret: str) -> bool:
         """Add a name with a secret that is known, or change its secret. True if it was new.
 
         Raises:
@@ -97,150 +82,51 @@ class Registry:
             check_secret(secret)
         except ValueError as error:
             raise RegistryFault(f"nothing was changed: {error}") from None
-        with self._writing() as connection:
-            known = self._find(connection, name) is not None
+        with self._file.writing() as connection:
+            known = _find(connection, domain, name) is not None
             connection.execute(
-                "INSERT INTO callbridge (name, secret) VALUES (?, ?) "
-                "ON CONFLICT (name) DO UPDATE SET secret = excluded.secret",
-                (name, secret),
+                "INSERT INTO callbridge (domain, name, secret) VALUES (?, ?, ?) "
+                "ON CONFLICT (domain, name) DO UPDATE SET secret = excluded.secret",
+                (domain, name, secret),
             )
         return not known
 
-    def delete(self, name: str) -> bool:
+    def delete(self, domain: str, name: str) -> bool:
         """Remove a name; False if it was not there."""
         name = normal_name(name)
         if not self.path.exists():
             return False
-        with self._writing() as connection:
-            gone = connection.execute("DELETE FROM callbridge WHERE name = ?", (name,))
-        with self._faults():
+        with self._file.writing() as connection:
+            gone = connection.execute(
+                "DELETE FROM callbridge WHERE domain = ? AND name = ?", (domain, name)
+            )
+        with self._file.faults():
             # The journal still has the secret, and would keep it as long as the daemon runs.
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return gone.rowcount > 0
 
-    def secret(self, name: str) -> str | None:
+    def secret(self, domain: str, name: str) -> str | None:
         """Answer the secret of ``name``, spelt normally, or None where there is none."""
-        with self._faults():
-            connection = self._current()
-            return None if connection is None else self._find(connection, name)
+        with self._file.reading() as connection:
+            return None if connection is None else _find(connection, domain, name)
 
-    def names(self) -> list[str]:
-        """Answer all names in order."""
-        with self._faults():
-            connection = self._current()
+    def names(self, domain: str) -> list[str]:
+        """Answer all names of a domain in order."""
+        query = "SELECT name FROM callbridge WHERE domain = ? ORDER BY 1"
+        with self._file.reading() as connection:
+            rows = [] if connection is None else connection.execute(query, (domain,)).fetchall()
+        return [str(name) for (name,) in rows]
+
+    def domains(self) -> list[str]:
+        """Answer all domains that have names, in order; they need not be served any more."""
+        with self._file.reading() as connection:
             if connection is None:
                 return []
-            return [
-                name for (name,) in connection.execute("SELECT name FROM callbridge ORDER BY 1")
-            ]
-
-    def close(self) -> None:
-        """Close the file; it opens again by itself."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
-
-    @staticmethod
-    def _find(connection: sqlite3.Connection, name: str) -> str | None:
-        query = "SELECT secret FROM callbridge WHERE name = ?"
-        row = connection.execute(query, (name,)).fetchone()
-        return None if row is None else str(row[0])
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction; it holds the write lock from its beginning."""
-        with self._faults():
-            self._create()
-            connection = self._current()
-            if connection is None:
-                raise FileNotFoundError
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-            except BaseException:
-                connection.rollback()
-                raise
-            connection.commit()
-
-    def _current(self) -> sqlite3.Connection | None:
-        """The connection to the file that is there now, or None: it may have been replaced."""
-        try:
-            status = self.path.stat()
-        except FileNotFoundError:
-            self.close()
-            return None
-        identity = (status.st_dev, status.st_ino)
-        if self._connection is None or identity != self._identity:
-            self.close()
-            self._connection = _open(self.path)
-            self._identity = identity
-        return self._connection
-
-    def _create(self) -> None:
-        """Make an empty file, if there is none, that the daemon's user can use.
-
-        Whoever makes it may be root while the daemon is not: a directory that is made belongs to
-        the user xmppd, if there is one, and the file to whom its directory belongs to. SQLite gives
-        its journal files the owner of the file by itself.
-        """
-        directory = self.path.parent
-        if not directory.exists():
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            daemon = find_account("xmppd")
-            if os.geteuid() == 0 and daemon is not None:
-                os.chown(directory, daemon.pw_uid, daemon.pw_gid)
-        try:
-            # O_EXCL: no link that somebody has put there is followed.
-            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except FileExistsError:
-            return
-        try:
-            owner = directory.stat()
-            if os.geteuid() == 0:
-                os.fchown(file, owner.st_uid, owner.st_gid)
-        finally:
-            os.close(file)
-
-    @contextmanager
-    def _faults(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            raise RegistryFault(
-                f"{self.path} cannot be used: {error}. Is there space left, and may this user "
-                "write to it and to its directory? Try again as root, or as the daemon's user."
-            ) from None
-        except sqlite3.DatabaseError as error:
-            raise RegistryFault(
-                f"{self.path} is damaged or no registry: {error}. Move it away, and restore it "
-                "from a backup or add the Call Bridges anew."
-            ) from None
-        except OSError as error:
-            raise RegistryFault(
-                f"{self.path} cannot be used: {error.strerror}. "
-                "Run this as root, or as the daemon's user."
-            ) from None
+            query = "SELECT DISTINCT domain FROM callbridge ORDER BY 1"
+            return [str(domain) for (domain,) in connection.execute(query)]
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
-    try:
-        connection.execute("PRAGMA secure_delete = ON")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("BEGIN IMMEDIATE")
-            # Another process may have been faster.
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                connection.execute(_CREATE)
-                connection.execute(f"PRAGMA user_version = {SCHEMA}")
-            connection.commit()
-        if version > SCHEMA:
-            raise RegistryFault(
-                f"{path} was made by a newer version of this program. Install that version."
-            )
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+def _find(connection: sqlite3.Connection, domain: str, name: str) -> str | None:
+    query = "SELECT secret FROM callbridge WHERE domain = ? AND name = ?"
+    row = connection.execute(query, (domain, name)).fetchone()
+    return None if row is None else str(row[0])

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.words.protocols.jabber.error import StanzaError
 from twisted.words.xish.domish import Element
 
 from bridgewire import naming, tls
@@ -23,7 +24,13 @@ from bridgewire.sasl import WireFault
 from bridgewire.steps import Reason, Step, StepFailure
 from bridgewire.stream import XmlStream
 from xmppd.components.admission import Refusal, Refused
-from xmppd.components.callbridge import CallBridgeLink, bad_offer, is_offer
+from xmppd.components.callbridge import (
+    CallBridgeLink,
+    bad_offer,
+    ended_result,
+    is_end_sessions,
+    is_offer,
+)
 from xmppd.components.table import ComponentInputs, ComponentMachine
 
 if TYPE_CHECKING:
@@ -40,7 +47,11 @@ class Times:
 
 
 class ComponentStream:
-    """One component. ``since`` is when it registered, None while it is not."""
+    """One component.
+
+    ``since`` is when it registered, None while it is not. ``name``, ``domain`` and ``host`` (the
+    two joined) are empty until its header came.
+    """
 
     log = Logger()
 
@@ -52,6 +63,7 @@ class ComponentStream:
         self._stream_id = secrets.token_hex(16)
         self._proved = False
         self.name = ""
+        self.domain = ""
         self.host = ""
         self.peer = ""
         self.certificate = ""
@@ -61,7 +73,7 @@ class ComponentStream:
         self.stream = XmlStream(self, COMPONENT, initiating=False, limits=BEFORE_LOGIN, clock=clock)
         self._requests = Requests(clock, self.stream.send)
         self._keepalive = Keepalive(clock, components.times.ping_interval, self.ping, self._silent)
-        self.callbridge = CallBridgeLink(components.admission.domain, "", self._requests)
+        self.callbridge = CallBridgeLink(self._requests, self._current_callbridge)
 
     # StreamOwner: what the peer does
 
@@ -79,11 +91,11 @@ class ComponentStream:
     def header(self, root: Element) -> None:
         certificate = tls.peer_certificate(self.stream.transport)
         try:
-            name = self._all.admission.check_header(root, certificate)
+            name, domain = self._all.admission.check_header(root, certificate)
         except Refused as refused:
             self.machine.refused(refused.refusal)
         else:
-            self.machine.greeted(name)
+            self.machine.greeted(name, domain)
 
     def element(self, element: Element) -> None:
         if (element.uri, element.name) == (STREAMS, "error"):
@@ -128,12 +140,12 @@ class ComponentStream:
             self._refuse("not-authorized", Reason.PROTOCOL_ERROR, "it sent a second handshake")
             return
         try:
-            self._all.admission.check_digest(self.name, self._stream_id, str(element))
+            self._all.admission.check_digest(self.domain, self.name, self._stream_id, str(element))
         except Refused as refused:
             self.machine.refused(refused.refusal)
             return
         self._proved = True
-        if self.name in self._all.registered:
+        if self.host in self._all.registered:
             self.machine.contested()
         else:
             self.machine.proved()
@@ -166,20 +178,21 @@ class ComponentStream:
 
     # ComponentActions: what the table does
 
-    def greet(self, name: str) -> None:
+    def greet(self, name: str, domain: str) -> None:
         self.name = name
-        self.host = self.callbridge.host = f"{name}.{self._all.admission.domain}"
+        self.domain = self.callbridge.domain = domain
+        self.host = self.callbridge.host = f"{name}.{domain}"
         self.stream.send_header(from_=self.host, stream_id=self._stream_id)
 
     def ask_older(self) -> None:
         self._stop_timer()
-        older = self._all.registered[self.name]
+        older = self._all.registered[self.host]
         older.ping().addCallbacks(
             lambda _: self.machine.older_alive(), lambda _: self._older_gone(older)
         )
 
     def _older_gone(self, older: ComponentStream) -> None:
-        if self._all.registered.get(self.name, older) is older:
+        if self._all.registered.get(self.host, older) is older:
             self.machine.older_dead()
         elif not self.stream.closing:  # somebody else was quicker, and is asked in turn
             self.ask_older()
@@ -187,8 +200,8 @@ class ComponentStream:
     def admit(self) -> None:
         self._stop_timer()
         self._leave_unauthenticated()
-        older = self._all.registered.get(self.name)
-        self._all.registered[self.name] = self
+        older = self._all.registered.get(self.host)
+        self._all.registered[self.host] = self
         self.since = datetime.now(UTC)
         self.stream.set_limits(COMPONENT_LINK)
         self.stream.send(Element((COMPONENT, "handshake")))
@@ -205,11 +218,13 @@ class ComponentStream:
             older.machine.dismissed("conflict", "a newer link took over; this one did not answer")
 
     def pass_on(self, element: Element) -> None:
-        to_server = element.getAttribute("to") == self._all.admission.domain
+        to_server = element.getAttribute("to") == self.domain
         if not to_server or element.name != "iq":
             self._all.route(element)
         elif element.getAttribute("type") in ("result", "error"):
             self._requests.answer(element)
+        elif is_end_sessions(element):
+            self._end_sessions(element)
         elif is_offer(element):
             self._take_offer(element)
         else:
@@ -217,8 +232,8 @@ class ComponentStream:
 
     def withdraw(self, reason: Reason, why: str) -> None:
         self.since = None
-        if self._all.registered.get(self.name) is self:
-            del self._all.registered[self.name]
+        if self._all.registered.get(self.host) is self:
+            del self._all.registered[self.host]
         self._keepalive.stop()
         self.log.warn(
             "step {number} ({step}): link of {host} from {peer} is down, {reason}: {why}",
@@ -230,7 +245,7 @@ class ComponentStream:
             why=why,
         )
         self.callbridge.withdraw()
-        self._all.changed(self.callbridge)
+        self._all.changed(self.domain, self.callbridge)
         self._requests.lost()
 
     def refuse(self, refusal: Refusal) -> None:
@@ -257,7 +272,7 @@ class ComponentStream:
 
     def ping(self) -> Deferred[Element]:
         """Ask whether it is alive; fails after ``ping_timeout``."""
-        request = ping(self._all.admission.domain, self.host)
+        request = ping(self.domain, self.host)
         return self._requests.request(request, self._all.times.ping_timeout)
 
     @property
@@ -284,7 +299,37 @@ class ComponentStream:
             host=self.host,
             answers=self.callbridge.describe(),
         )
-        self._all.changed(self.callbridge)
+        self._all.changed(self.domain, self.callbridge)
+
+    def _end_sessions(self, iq: Element) -> None:
+        try:
+            order = self.callbridge.read_order(iq)
+        except WireFault as fault:
+            self._report(StepFailure(Step.LOGIN, Reason.PROTOCOL_ERROR, f"bad order: {fault}"))
+            self.stream.send(bad_offer(iq))
+            return
+        except StanzaError as error:
+            text = "it wants to end sessions, and answers no logins"
+            self._report(StepFailure(Step.LOGIN, Reason.POLICY, text))
+            self.stream.send(error.toResponse(iq))
+            return
+        count = self._all.end_sessions(self.domain, order)
+        self.stream.send(ended_result(iq, count))
+        self.log.info(
+            "step {number} ({step}): {host} has ended {count} sessions of {user}{reason}",
+            number=Step.LOGIN.number,
+            step=Step.LOGIN,
+            host=self.host,
+            count=count,
+            user=f"{order.username}@{self.domain}"
+            + ("" if order.resource is None else f"/{order.resource}"),
+            reason=f": {order.reason}" if order.reason else "",
+        )
+
+    def _current_callbridge(self) -> CallBridgeLink | None:
+        """The link of this Call Bridge that is up now, perhaps a later one."""
+        stream = self._all.registered.get(self.host)
+        return None if stream is None else stream.callbridge
 
     def _report(self, failure: StepFailure) -> None:
         who = self.host or "a component"

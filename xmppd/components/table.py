@@ -20,8 +20,8 @@ from xmppd.components.admission import Refusal
 class ComponentInputs(Protocol):
     """What can happen to a component's stream."""
 
-    def greeted(self, name: str) -> None:
-        """A good stream header came, for the component address ``name``."""
+    def greeted(self, name: str, domain: str) -> None:
+        """A good stream header came, for the component ``name`` of ``domain``."""
 
     def refused(self, refusal: Refusal) -> None:
         """The peer broke a rule or may not come in."""
@@ -57,7 +57,7 @@ class ComponentInputs(Protocol):
 class ComponentActions(Protocol):
     """What the table may do to the world. None of these fails, and none asks."""
 
-    def greet(self, name: str) -> None:
+    def greet(self, name: str, domain: str) -> None:
         """Answer the stream header."""
 
     def ask_older(self) -> None:
@@ -96,8 +96,8 @@ def make_table() -> TypeMachineBuilder[ComponentInputs, ComponentActions]:
     closing = table.state("closing")
 
     @opening.upon(on.greeted).to(proving)
-    def greet(_: ComponentInputs, do: ComponentActions, name: str) -> None:
-        do.greet(name)
+    def greet(_: ComponentInputs, do: ComponentActions, name: str, domain: str) -> None:
+        do.greet(name, domain)
 
     @proving.upon(on.proved).to(registered)
     def admit(_: ComponentInputs, do: ComponentActions) -> None:
