@@ -37,12 +37,16 @@ class CallBridge:
 
 @dataclass(frozen=True)
 class Tls:
-    """``[tls]``: our certificate, and what we ask of the XMPP server's."""
+    """``[tls]``: our certificate, and what we ask of the XMPP server's.
+
+    ``user_ca``: who may issue users' certificates; None: users have none.
+    """
 
     certificate: Path
     private_key: Path
     xmpp_ca: Path
     verify: Verify
+    user_ca: Path | None
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,7 @@ def load(path: Path, *, check_files: bool = True) -> Config:
             ),
             xmpp_ca=tls.readable_file("xmpp_ca", Path("/etc/callbridged/tls/ca.crt")),
             verify=tls.choice("verify", get_args(Verify), "domain+host"),
+            user_ca=tls.optional_file("user_ca"),
         ),
         _dns(reader.section("dns")),
         _link(reader.section("link")),

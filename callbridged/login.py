@@ -30,6 +30,7 @@ from callbridged.mechanisms.exchange import (
     SaslFailure,
     Terms,
 )
+from callbridged.user_certificates import UserCertificates
 from daemonkit.quiet import Quiet
 from daemonkit.units import format_duration
 
@@ -94,8 +95,9 @@ class LoginService:
         domain: str,
         capacity: int = 200,
         decoy_key: bytes | None = None,
+        certificates: UserCertificates | None = None,
     ) -> None:
-        """``capacity``: logins at once, over all links.
+        """``capacity``: logins at once, over all links. ``certificates`` None: no EXTERNAL.
 
         ``decoy_key``: for backends that have none of their own; None: one for this process.
         """
@@ -103,7 +105,7 @@ class LoginService:
         self.draining = False
         self._clock = clock
         users = Directory(backend, decoy_key or os.urandom(32))
-        self._means = Means(users, parse_jid(domain).host)
+        self._means = Means(users, parse_jid(domain).host, certificates)
         self._capacity = capacity
         self._links: dict[Hashable, _Link] = {}
         self._open = 0
@@ -177,7 +179,9 @@ class LoginService:
         name = str(request.element.getAttribute("mechanism", ""))
         exchange = None
         if name in self.mechanisms:
-            terms = Terms(self._means, request.channel_bindings, request.offered)
+            terms = Terms(
+                self._means, request.channel_bindings, request.offered, request.certificate
+            )
             exchange = MECHANISMS[name].begin(terms)
         now = self._clock.seconds()
         session = _Session(

@@ -13,7 +13,7 @@ from twisted.python.threadpool import ThreadPool
 from bridgewire import tls
 from bridgewire.certificates import load_authorities, load_identity
 from bridgewire.steps import Step
-from callbridged.backends import IMechanismsChange, open_backend
+from callbridged.backends import IAccounts, IMechanismsChange, open_backend
 from callbridged.config import Config
 from callbridged.control import commands
 from callbridged.discovery import Discovery, FixedAddress, SrvDiscovery
@@ -22,11 +22,17 @@ from callbridged.link_interface import LinkSettings
 from callbridged.links import Links
 from callbridged.login import LoginService
 from callbridged.relay import Relay
+from callbridged.user_certificates import UserCertificates
 from daemonkit.control import ControlService
 from daemonkit.notify import notify
 
 #: Questions to the DNS at once. Password checks have the reactor's threads for themselves.
 DNS_THREADS = 8
+
+_NO_ACCOUNTS = (
+    "the user backend {} cannot say who is a user without a password, so {} has no effect. "
+    "Remove it, or let the backend provide IAccounts."
+)
 
 
 class Beginning(Service):
@@ -94,7 +100,7 @@ def link_settings(config: Config) -> tuple[LinkSettings, tuple[str, ...]]:
 def make_service(reactor: Any, config: Config) -> MultiService:
     """Answer the daemon as one service. Raises CertificateFault and BackendFault."""
     callbridge = config.callbridge
-    settings, warnings = link_settings(config)
+    settings, identity_warnings = link_settings(config)
     pool = ThreadPool(0, DNS_THREADS, "dns")
     reactor.callWhenRunning(pool.start)
     reactor.addSystemEventTrigger("during", "shutdown", pool.stop)
@@ -106,13 +112,19 @@ def make_service(reactor: Any, config: Config) -> MultiService:
     else:
         discovery = SrvDiscovery(reactor, resolver, callbridge.domain, SystemRandom())
     backend = open_backend(config.users.backend, reactor)
-    logins = LoginService(reactor, backend, callbridge.domain)
+    warnings = [*config.warnings, *identity_warnings]
+    certificates = None
+    if config.tls.user_ca is not None:
+        certificates = UserCertificates(load_authorities(config.tls.user_ca))
+        if not IAccounts.providedBy(backend):
+            warnings.append(_NO_ACCOUNTS.format(config.users.backend, "[tls] user_ca"))
+    logins = LoginService(reactor, backend, callbridge.domain, certificates=certificates)
     relay = Relay(reactor, logins)
     if IMechanismsChange.providedBy(backend):
         IMechanismsChange(backend).changed = relay.offer_again
     links = Links(reactor, discovery, resolver, settings, relay, limit=callbridge.links)
     daemon = MultiService()
-    Beginning(config, (*config.warnings, *warnings)).setServiceParent(daemon)
+    Beginning(config, warnings).setServiceParent(daemon)
     if IService.providedBy(backend):
         IService(backend).setServiceParent(daemon)
     links.setServiceParent(daemon)

@@ -9,6 +9,7 @@ from typing import Protocol
 from bridgewire.jid import InvalidFormat, parse_jid
 from bridgewire.username import parse_username
 from callbridged.directory import Directory
+from callbridged.user_certificates import UserCertificates
 
 
 class SaslFailure(Exception):
@@ -43,10 +44,11 @@ Answer = Challenge | Success
 
 @dataclass(frozen=True)
 class Means:
-    """What all exchanges of a Call Bridge are held with."""
+    """What all exchanges of a Call Bridge are held with. ``certificates`` None: no EXTERNAL."""
 
     users: Directory
     domain: str
+    certificates: UserCertificates | None = None
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,13 @@ class Terms:
     """What one exchange is held on.
 
     ``channel_bindings``: data of the client's TLS connection, by type. ``offered``: the mechanisms
-    that the client was shown; empty: nobody knows.
+    that the client was shown; empty: nobody knows. ``certificate``: its own, in DER.
     """
 
     means: Means
     channel_bindings: Mapping[str, bytes] = field(default_factory=dict)
     offered: tuple[str, ...] = ()
+    certificate: bytes | None = None
 
     @property
     def users(self) -> Directory:

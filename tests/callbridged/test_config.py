@@ -143,6 +143,12 @@ class ConfigTests(ConfigTestCase):
         for text in ("0", "-1", "101", "some", "1.5"):
             self.assertIn("neither all nor a number", self.faults(callbridge=f"links = {text}\n"))
 
+    def test_user_ca(self) -> None:
+        """Users have certificates only where a file says who may issue them; it has to be there."""
+        self.assertIsNone(self.load().tls.user_ca)
+        self.assertEqual(self.load(tls="user_ca = ca.crt\n").tls.user_ca, self.directory / "ca.crt")
+        self.assertIn("[tls] user_ca:", self.faults(tls="user_ca = nope.crt\n"))
+
     def test_nameservers(self) -> None:
         """Name servers stand between commas, on port 53 unless they have another."""
         config = self.load(dns="nameservers = 192.0.2.1, [2001:db8::1]:5353, ns.example.com:54\n")
