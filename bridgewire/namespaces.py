@@ -10,6 +10,13 @@ SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
 BIND = "urn:ietf:params:xml:ns:xmpp-bind"
 SESSION = "urn:ietf:params:xml:ns:xmpp-session"
 
+SASL2 = "urn:xmpp:sasl:2"  # XEP-0388
+BIND2 = "urn:xmpp:bind:0"  # XEP-0386
+FAST = "urn:xmpp:fast:0"  # XEP-0484
+CHANNEL_BINDINGS = "urn:xmpp:sasl-cb:0"  # XEP-0440
+MANAGEMENT = "urn:xmpp:sm:3"  # XEP-0198
+CSI = "urn:xmpp:csi:0"  # XEP-0352
+
 CLIENT = "jabber:client"
 COMPONENT = "jabber:component:accept"  # XEP-0114
 #: The default namespaces of streams: a stanza changes from one to the other on its way.

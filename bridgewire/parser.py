@@ -46,13 +46,15 @@ _UNSAFE_IN_NAMESPACE = re.compile(r"""[\s<>&"']""")
 class StreamFault(Exception):
     """The peer broke a rule of the stream.
 
-    ``condition`` is the defined stream error condition of RFC 6120 section 4.9.3 that it is told.
+    ``condition`` is the defined stream error condition of RFC 6120 section 4.9.3 that it is told,
+    ``application`` an application-specific one beside it (section 4.9.4).
     """
 
-    def __init__(self, condition: str, text: str) -> None:
+    def __init__(self, condition: str, text: str, application: Element | None = None) -> None:
         super().__init__(f"{condition}: {text}")
         self.condition = condition
         self.text = text
+        self.application = application
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,8 @@ class StreamParser(ExpatElementStream):
     def __init__(self, limits: Limits) -> None:
         super().__init__()
         self.limits = limits
+        #: False while SASL2 is under way: XEP-0388 section 2.4 forbids even white space.
+        self.white_space = True
         self._events: list[Event] = []
         self._over = False
         self._fed = 0
@@ -260,6 +264,8 @@ class StreamParser(ExpatElementStream):
         if self.currElem is None and self.documentStarted:
             if not data.isspace():
                 raise StreamFault("bad-format", "text between elements")
+            if not self.white_space:
+                raise StreamFault("policy-violation", "white space while SASL2 is under way")
             self._next_stanza()  # white space keepalives do not add up
         else:
             super()._onCdata(data)

@@ -103,6 +103,8 @@ class XmlStream(xmlstream.XmlStream):
 
     #: Whatever TLS there is has its other end at the peer: nothing between us takes part in it.
     end_to_end_tls = True
+    #: For people.
+    transport_name = "TLS"
 
     _log = Logger()
     transport: Any
@@ -260,6 +262,11 @@ class XmlStream(xmlstream.XmlStream):
     def set_limits(self, limits: Limits) -> None:
         """Allow the peer more on the stream that is under way: it has proved who it is."""
         self._limits = self.stream.limits = limits
+
+    def allow_white_space(self, allowed: bool) -> None:
+        """Whether the peer may send white space between elements, on this stream."""
+        if self.stream is not None:
+            self.stream.white_space = allowed
 
     def restart(self, limits: Limits) -> None:
         """Begin a new stream on the same connection (after STARTTLS or SASL), without a header."""

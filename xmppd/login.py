@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from collections import deque
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -17,9 +18,10 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.words.xish.domish import Element
 
 from bridgewire.iq import RequestError, RequestFailed, StreamLost
-from bridgewire.login import LoginReply, LoginRequest
+from bridgewire.login import LoginReply, LoginRequest, TokenRequest
 from bridgewire.namespaces import SASL
-from bridgewire.sasl import WireFault, sasl_failure
+from bridgewire.sasl import WireFault
+from bridgewire.session_end import SessionEnded
 from bridgewire.steps import Reason, Step, StepFailure
 
 #: What clients are offered until a Call Bridge has said what it serves.
@@ -42,6 +44,20 @@ class CallBridge(Protocol):
 
     def ask(self, request: LoginRequest, timeout: float) -> Deferred[LoginReply]:
         """Relay one message; fails with RequestError or WireFault."""
+
+    def tell_ended(self, ended: SessionEnded) -> None:
+        """Tell it that a session is over. Where its link is gone, nobody is told."""
+
+
+@dataclass(frozen=True)
+class Applicant:
+    """What is known of a client that logs in, for the Call Bridge (see `LoginRequest`)."""
+
+    peer: str
+    channel_bindings: Mapping[str, bytes] = field(default_factory=dict)
+    offered: tuple[str, ...] = ()
+    certificate: bytes | None = None
+    token: TokenRequest | None = None
 
 
 class Logins:
@@ -125,20 +141,17 @@ class Logins:
 class Login:
     """One client's SASL exchange."""
 
-    def __init__(
-        self, logins: Logins, peer: str, channel_bindings: Mapping[str, bytes] | None = None
-    ) -> None:
+    def __init__(self, logins: Logins, applicant: Applicant) -> None:
         self._logins = logins
-        self._peer = peer
-        self._channel_bindings = dict(channel_bindings or {})
-        self._session = secrets.token_hex(16)
+        self._applicant = applicant
+        self.session = secrets.token_hex(16)
         self._ends_at = logins.clock.seconds() + logins.deadline
         self._timer: IDelayedCall | None = None
         self._bridge: CallBridge | None = None
         self._working: Deferred[LoginReply] | None = None
         self._timed_out = False
-        #: For the log: who answered last, and by which SASL mechanism the client logs in.
-        self.answered_by = ""
+        #: Who answered last, and by which SASL mechanism the client logs in.
+        self.answered_by: CallBridge | None = None
         self.mechanism = ""
 
     async def relay(self, message: Element) -> LoginReply:
@@ -201,10 +214,9 @@ class Login:
     async def _first(self, auth: Element) -> LoginReply:
         logins = self._logins
         mechanism = self.mechanism = str(auth.getAttribute("mechanism", ""))
-        if mechanism not in logins.mechanisms:
-            return LoginReply(self._session, sasl_failure("invalid-mechanism"), None)
         tried: list[CallBridge] = []
         problem = ""
+        refusal: LoginReply | None = None
         while (bridge := await logins.choose(mechanism, tried)) is not None:
             tried.append(bridge)
             logins.assign(bridge)
@@ -213,14 +225,20 @@ class Login:
             share = 0.5 if logins.serving(mechanism, tried) else 1.0
             try:
                 reply = await bridge.ask(self._request(auth), self._left() * share)
-                self.answered_by = bridge.host
-                return reply
+                self.answered_by = bridge
+                if not (_is_token(mechanism) and reply.element.name == "failure"):
+                    return reply
+                refusal = reply  # who did not issue a token cannot know it: the others are asked
+                self._bridge = None
+                logins.release(bridge)
             except (RequestError, WireFault) as error:
                 problem = f"{bridge.host} did not answer: {error or type(error).__name__}"
                 if not isinstance(error, StreamLost | RequestFailed):
                     self._abort(bridge)
                 self._bridge = None
                 logins.release(bridge)
+        if refusal is not None:
+            return refusal
         if problem:
             raise _failed(Reason.LINK_LOST, problem)
         raise StepFailure(
@@ -246,17 +264,31 @@ class Login:
         bridge.ask(abort, self._logins.deadline).addBoth(lambda _: None)
 
     def _request(self, message: Element) -> LoginRequest:
-        return LoginRequest(
-            session=self._session,
+        applicant = self._applicant
+        request = LoginRequest(
+            session=self.session,
             element=message,
-            peer=self._peer,
+            peer=applicant.peer,
             deadline=round(max(0.1, self._left()), 1),
-            channel_bindings=self._channel_bindings,
+        )
+        if message.name != "auth":
+            return request
+        return replace(
+            request,
+            channel_bindings=applicant.channel_bindings,
+            offered=applicant.offered,
+            certificate=applicant.certificate,
+            token=applicant.token,
         )
 
     def _left(self) -> float:
         # The deadline may have passed with its timer still to come, in a reactor that is busy.
         return max(0.0, self._ends_at - self._logins.clock.seconds())
+
+
+def _is_token(mechanism: str) -> bool:
+    """FAST's mechanisms (XEP-0484) have one message, and only their issuer knows a token."""
+    return mechanism.startswith("HT-")
 
 
 def _failed(reason: Reason, text: str) -> StepFailure:

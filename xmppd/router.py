@@ -8,6 +8,7 @@ from typing import Protocol
 from twisted.words.protocols.jabber.error import StanzaError
 from twisted.words.xish.domish import Element
 
+from bridgewire.copying import copy_element
 from bridgewire.jid import JID, InvalidFormat, parse_jid
 from xmppd.sessions import Sessions
 
@@ -99,21 +100,29 @@ class Router:
             self._bounce(stanza, "service-unavailable", "cancel")
 
     def _to_session(self, to: JID, stanza: Element) -> None:
+        """RFC 6121 section 8.5.3."""
         session = self._sessions.find(to)
+        kind = stanza.getAttribute("type")
         if session is not None:
             session.deliver(stanza)
-        elif stanza.name != "presence":  # RFC 6121, section 8.5.3.2.2
+        elif stanza.name == "message" and kind == "chat":
+            self._to_user(to, stanza)
+        elif stanza.name == "iq" or (stanza.name == "message" and kind != "headline"):
             self._bounce(stanza, "service-unavailable", "cancel")
 
     def _to_user(self, to: JID, stanza: Element) -> None:
-        if stanza.name == "iq":  # RFC 6121, section 8.5.2.1.3: the server answers for the user
+        """RFC 6121 section 8.5.2, for users who have no roster and no offline messages."""
+        kind = stanza.getAttribute("type")
+        if stanza.name == "iq" or (stanza.name == "message" and kind == "groupchat"):
             self._bounce(stanza, "service-unavailable", "cancel")
-            return
-        sessions = self._sessions.available(to)
-        for session in sessions:
-            session.deliver(stanza)
-        if not sessions and stanza.name == "message":
-            self._bounce(stanza, "service-unavailable", "cancel")
+        elif stanza.name == "presence" and kind == "probe":
+            return  # nobody has a subscription
+        elif kind != "error":
+            sessions = self._sessions.available(to.userhost())
+            for session in sessions:
+                session.deliver(copy_element(stanza))
+            if not sessions and stanza.name == "message" and kind != "headline":
+                self._bounce(stanza, "service-unavailable", "cancel")
 
     def _bounce(self, stanza: Element, condition: str, kind: str) -> None:
         if stanza.getAttribute("type") not in ("error", "result") and stanza.hasAttribute("from"):

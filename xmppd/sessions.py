@@ -1,4 +1,4 @@
-"""The bound resources: which client stream has which full JID."""
+"""The bound resources: which client has which full JID, and which it may come back to."""
 
 from __future__ import annotations
 
@@ -36,8 +36,14 @@ class Session(Protocol):
     """One client's bound resource."""
 
     jid: JID
-    #: Priority of its available presence (-128 to 127); None while it is unavailable.
-    priority: int | None
+
+    @property
+    def priority(self) -> int | None:
+        """Of its available presence, -128 to 127; None while it is unavailable."""
+
+    @property
+    def away(self) -> bool:
+        """True while it waits for its client to come back."""
 
     def deliver(self, stanza: Element) -> None:
         """Send a stanza to the client."""
@@ -49,14 +55,35 @@ class Session(Protocol):
         """Answer what operators are told of it."""
 
 
+class TooManySessions(Exception):
+    """The user has as many sessions as are allowed (RFC 6120 section 7.6.2.1)."""
+
+
 class Sessions:
     """All sessions, by user and resource."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = 10) -> None:
+        """``limit``: sessions of one user at once."""
+        self._limit = limit
         self._by_user: dict[str, dict[str | None, Session]] = {}
 
     def __len__(self) -> int:
         return sum(len(resources) for resources in self._by_user.values())
+
+    def make_room(self, jid: JID) -> None:
+        """See that a session with this full JID may be bound.
+
+        One that is replaced by it does not count; of those whose client is away, the one that was
+        bound first makes room. Raises TooManySessions.
+        """
+        resources = self._by_user.get(jid.userhost(), {})
+        others = [one for one in resources.values() if one.jid.resource != jid.resource]
+        if len(others) < self._limit:
+            return
+        away = next((one for one in others if one.away), None)
+        if away is None:
+            raise TooManySessions
+        away.end("resource-constraint", "a newer session took the place")
 
     def bind(self, session: Session) -> None:
         """Add a session; an older one with the same full JID ends."""
@@ -83,11 +110,10 @@ class Sessions:
         """Answer the sessions of a bare JID, the oldest first."""
         return list(self._by_user.get(user, {}).values())
 
+    def available(self, user: str) -> list[Session]:
+        """Answer a bare JID's sessions that want messages (RFC 6121 section 8.5.2.1.1)."""
+        return [one for one in self.of(user) if one.priority is not None and one.priority >= 0]
+
     def all(self) -> list[Session]:
         """Answer all sessions, those of one user together."""
         return [one for resources in self._by_user.values() for one in resources.values()]
-
-    def available(self, jid: JID) -> list[Session]:
-        """Answer the user's sessions that want messages (RFC 6121 section 8.5.2.1.1)."""
-        sessions = self._by_user.get(jid.userhost(), {}).values()
-        return [one for one in sessions if one.priority is not None and one.priority >= 0]

@@ -16,7 +16,7 @@ from bridgewire.login import LoginReply, LoginRequest
 from bridgewire.namespaces import SASL
 from bridgewire.sasl import WireFault, sasl_failure
 from bridgewire.steps import StepFailure
-from xmppd.login import Login, Logins
+from xmppd.login import Applicant, Login, Logins
 
 DEADLINE = 10.0
 BRIDGES = 3
@@ -60,7 +60,7 @@ class Client:
     """One client: what it sent, and what it got for it."""
 
     def __init__(self, logins: Logins) -> None:
-        self.login = Login(logins, "192.0.2.7")
+        self.login = Login(logins, Applicant("192.0.2.7"))
         self.sent = 0
         self.answers: list[str] = []
         self.left = False
@@ -185,7 +185,7 @@ class Walk(RuleBasedStateMachine):
         """Nobody waits for a first try while a Call Bridge has room."""
         tried = set().union(*(bridge.sessions for bridge in self.bridges))
         fresh = [client for client in self.clients if not client.answers and not client.left]
-        if any(client.login._session not in tried for client in fresh):
+        if any(client.login.session not in tried for client in fresh):
             assert all(bridge.outstanding >= bridge.capacity for bridge in self.bridges)
 
     def teardown(self) -> None:

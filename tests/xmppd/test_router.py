@@ -22,6 +22,8 @@ class Place:
     def deliver(self, stanza: Element) -> None:
         self.got.append(stanza)
 
+    away = False
+
     def end(self, condition: str, text: str) -> None:
         pass
 

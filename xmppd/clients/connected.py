@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from bridgewire.namespaces import CLIENT
 from bridgewire.parser import BEFORE_LOGIN, Limits
 from bridgewire.stream import StreamOwner, XmlStream
 from daemonkit.quiet import Quiet
+from xmppd.clients.session import ClientSession
 from xmppd.clients.stream import ClientStream
 from xmppd.clients.stream_interface import Stream
 from xmppd.domain import Domain
@@ -43,8 +45,14 @@ class Clients:
     sessions: Sessions
     route: Callable[[Element], None]
     tls_context: Callable[[Domain], Any]
+    #: Seconds that a session waits for its client to come back (XEP-0198); 0: none does.
+    resumption_timeout: float = 0.0
 
     def __post_init__(self) -> None:
+        #: Sessions that can be resumed, by the id that their clients were given.
+        self.resumable: dict[str, ClientSession] = {}
+        #: Makes resources that are the same for the same installation of a client.
+        self.resource_key = secrets.token_bytes(32)
         self.open: set[ClientStream] = set()
         self.quiet = Quiet(self.clock)
         self.unauthenticated = Unauthenticated(MAX_NOT_LOGGED_IN)
@@ -74,7 +82,10 @@ class Clients:
         return stream
 
     def close(self) -> None:
-        """Close all streams: the server stops."""
+        """Close all streams, and the sessions that wait for a client: the server stops."""
+        for session in list(self.resumable.values()):
+            if session.away:
+                session.close()
         for stream in list(self.open):
             stream.machine.refused("system-shutdown", "xmppd is shutting down")
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from copy import copy
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
@@ -19,23 +20,28 @@ from twisted.words.xish.domish import Element
 from bridgewire import tls
 from bridgewire.jid import JID, InvalidFormat, parse_host, parse_jid
 from bridgewire.login import LoginReply
-from bridgewire.namespaces import BIND, CLIENT, SASL, TLS
+from bridgewire.namespaces import (
+    BIND,
+    BIND2,
+    CLIENT,
+    CSI,
+    MANAGEMENT,
+    STANZA_ERRORS,
+    TLS,
+)
 from bridgewire.parser import AFTER_LOGIN, BEFORE_LOGIN, StreamFault
-from bridgewire.sasl import failure_condition, sasl_failure
-from bridgewire.steps import Reason, Step, StepFailure
-from daemonkit.tasks import detach
-from xmppd.clients.features import Fact, stream_features
+from bridgewire.steps import StepFailure
+from xmppd.clients.authentication import Authentication
+from xmppd.clients.features import Fact, Offer, make_offer, stream_features
+from xmppd.clients.management import failed
+from xmppd.clients.sasl import BindRequest
+from xmppd.clients.session import ClientSession, Origin
 from xmppd.clients.stream_interface import Stream
 from xmppd.clients.table import ClientInputs, ClientMachine
-from xmppd.login import Login
-from xmppd.sessions import SessionInfo
+from xmppd.sessions import TooManySessions
 
 if TYPE_CHECKING:
     from xmppd.clients.connected import Clients
-
-#: Failed logins on one stream, after which it is closed.
-MAX_FAILURES = 3
-_LOGIN = "login from {peer}: {failure}"
 
 
 class ClientStream:
@@ -47,19 +53,27 @@ class ClientStream:
 
     def __init__(self, clients: Clients, host: str) -> None:
         self._all = clients
-        self._peer = host
+        self.peer = host
         self._counted = True
         self._facts: set[Fact] = set()
         self._timer: IDelayedCall | None = None
-        self._login: Login | None = None
-        self._failures = 0
-        self._bound = False
-        self._since = datetime.now(UTC)
-        self._mechanism = self._callbridge = ""
+        self._session: ClientSession | None = None
+        self._starttls = False
         self.domain = next(iter(clients.domains.values()))
         self.jid = parse_jid(self.domain.name)
-        self.priority: int | None = None
+        #: The address in the 'from' of the stream's header.
+        self.claimed: JID | None = None
+        self.offer_made = Offer()
+        self.bindings: dict[str, bytes] = {}
+        self.certificate: bytes | None = None
+        self.authentication = Authentication(self)
         self.machine: ClientInputs = ClientMachine(self)
+
+    @property
+    def origin(self) -> Origin:
+        """Where the client is, and how it is connected."""
+        name = "STARTTLS" if self._starttls else self.stream.transport_name
+        return Origin(self.peer, name, tls.version(self.stream.transport))
 
     # StreamOwner: what the client does
 
@@ -69,11 +83,17 @@ class ClientStream:
 
     def secured(self) -> None:
         self._facts.add(Fact.SECURED)
+        if self.stream.end_to_end_tls:
+            self.bindings = tls.channel_bindings(self.stream.transport)
+            certificate = tls.peer_certificate(self.stream.transport)
+            if certificate is not None:
+                self.certificate = certificate.public_bytes(serialization.Encoding.DER)
         self.machine.secured()
 
     def header(self, root: Element) -> None:
         to = root.getAttribute("to")
         domain = self._all.domains.get(parse_host(to)) if to else None
+        claimed = _claimed(root.getAttribute("from"))
         if root.defaultUri != CLIENT:
             self.machine.refused("invalid-namespace", "the default namespace is jabber:client")
         elif not to:
@@ -82,34 +102,41 @@ class ClientStream:
             self.machine.refused("host-unknown", f"{to!r:.200} is not served here")
         elif not str(root.getAttribute("version", "")).startswith("1."):
             self.machine.refused("unsupported-version", "version 1.0 is spoken here")
+        elif claimed is not None and claimed.host != domain.name:
+            self.machine.refused("invalid-from", "'from' is an address of another domain")
         else:
             self.domain = domain
+            self.claimed = claimed
             self.machine.greeted()
 
     def element(self, element: Element) -> None:
-        match (element.uri, element.name):
-            case (str(uri), "starttls") if uri == TLS:
-                self.machine.starttls()
-            case (str(uri), "auth") if uri == SASL:
-                self.machine.auth(element)
-            case (str(uri), "response") if uri == SASL:
-                self.machine.response(element)
-            case (str(uri), "abort") if uri == SASL:
-                self.machine.abort(element)
-            case _ if not self._bound and _binds(element):
-                self.machine.bind(element)
-            case _:
-                self.machine.stanza(element)
+        uri, name = element.uri, element.name
+        if self._session is not None and uri == CLIENT:
+            self.machine.stanza(element)
+        elif uri in (MANAGEMENT, CSI):
+            self.machine.manage(element)
+        elif (uri, name) == (TLS, "starttls"):
+            self.machine.starttls()
+        elif self.authentication.begins(element):
+            self.machine.auth(element)
+        elif uri == self.authentication.profile.namespace and name == "response":
+            self.machine.response(element)
+        elif uri == self.authentication.profile.namespace and name == "abort":
+            self.machine.abort(element)
+        elif _binds(element):
+            self.machine.bind(element)
+        else:
+            self.machine.stanza(element)
 
     def footer(self) -> None:
         self.machine.ended()
 
     def fault(self, fault: StreamFault) -> None:
-        self.machine.refused(fault.condition, fault.text)
+        self.machine.refused(fault.condition, fault.text, fault.application)
 
     def lost(self, reason: Failure) -> None:
         if reason.check(SSL.Error) and not self._authenticated:
-            self._report("TLS with {peer}: {failure}", tls.failure(reason, tls.CLIENT_PORT))
+            self.report("TLS with {peer}: {failure}", tls.failure(reason, tls.CLIENT_PORT))
         self.machine.lost()
         self._stop_timer()
         self._leave_unauthenticated()
@@ -118,7 +145,7 @@ class ClientStream:
     def _leave_unauthenticated(self) -> None:
         if self._counted:
             self._counted = False
-            self._all.unauthenticated.leave(self._peer)
+            self._all.unauthenticated.leave(self.peer)
 
     @property
     def _authenticated(self) -> bool:
@@ -134,181 +161,206 @@ class ClientStream:
         self.stream.send_header(
             from_=self.domain.name, stream_id=secrets.token_hex(8), version="1.0"
         )
-        self.stream.send(stream_features(frozenset(self._facts), self.domain.logins.mechanisms))
+        served = self.domain.logins.mechanisms
+        self.offer_made = make_offer(served, self.bindings, self.certificate is not None)
+        self._send_features()
+
+    def _send_features(self) -> None:
+        self.stream.send(stream_features(frozenset(self._facts), self.offer_made))
 
     def begin_tls(self) -> None:
+        self._starttls = True
         self.stream.send(Element((TLS, "proceed")))
         self.stream.restart(BEFORE_LOGIN)
         self.stream.transport.startTLS(self._all.tls_context(self.domain))
 
     def relay(self, element: Element) -> None:
-        if self._login is None:
-            self._login = Login(self.domain.logins, self._peer)
-        detach(self._relay(self._login, element), self.log, "relaying a login")
-
-    async def _relay(self, login: Login, element: Element) -> None:
-        try:
-            reply = await login.relay(element)
-        except StepFailure as failure:
-            self._report(_LOGIN, failure)
-            self.machine.rejected(sasl_failure("temporary-auth-failure"))
-        else:
-            self._answer(reply, login)
-
-    def _answer(self, reply: LoginReply, login: Login) -> None:
-        if reply.element.name == "challenge":
-            self.machine.challenged(reply.element)
-        elif reply.element.name == "success":
-            try:
-                self.jid = self._own_address(reply.username or "")
-            except InvalidFormat:
-                text = f"a Call Bridge let in {reply.username!r:.100}, which is no username"
-                self._report(_LOGIN, StepFailure(Step.LOGIN, Reason.PROTOCOL_ERROR, text))
-                self.machine.rejected(sasl_failure("temporary-auth-failure"))
-            else:
-                self.log.info(
-                    "step {number} ({step}): {user} from {peer} is in by {mechanism}, "
-                    "answered by {callbridge}",
-                    number=Step.LOGIN.number,
-                    step=Step.LOGIN,
-                    user=self.jid.full(),
-                    peer=self._peer,
-                    mechanism=login.mechanism,
-                    callbridge=login.answered_by,
-                )
-                self._mechanism, self._callbridge = login.mechanism, login.answered_by
-                self.machine.accepted(reply.element)
-        else:
-            if failure_condition(reply.element) == "temporary-auth-failure":
-                text = f"{login.answered_by} could not look the user up; its log says why."
-                self._report(_LOGIN, StepFailure(Step.LOGIN, Reason.LINK_LOST, text))
-            self.machine.rejected(reply.element)
-
-    def _own_address(self, username: str) -> JID:
-        if not username or "@" in username or "/" in username:
-            raise InvalidFormat("no localpart")
-        return parse_jid(f"{username}@{self.domain.name}")
+        self.authentication.relay(element)
 
     def challenge(self, element: Element) -> None:
         self.stream.send(element)
 
     def welcome(self, element: Element) -> None:
-        self._login = None
+        self.authentication.done()
         self._facts.add(Fact.AUTHENTICATED)
         self.stream.send(element)
         self.stream.restart(AFTER_LOGIN)
 
-    def reject(self, element: Element) -> None:
-        self._login = None
-        self.stream.send(element)
-        self._failures += 1
-        if self._failures >= MAX_FAILURES:
-            self.stream.fail("policy-violation", "too many failed logins")
+    def welcome_inline(self, reply: LoginReply) -> None:
+        self.authentication.done()
+        self._facts.add(Fact.AUTHENTICATED)
+        self.stream.set_limits(AFTER_LOGIN)
+        inline = self.authentication.inline
+        outcome = []
+        session = None
+        if inline.resume is not None:
+            session, answer = self._resume(inline.resume)
+            outcome.append(answer)
+        resumed = session is not None
+        if inline.bind is not None and not resumed:
+            session, answer = self._bind_inline(inline.bind, inline.agent)
+            outcome.append(answer)
+        success = self.authentication.success(reply, self.jid.full())
+        for answer in outcome:
+            success.addChild(answer)
+        self.stream.send(success)
+        if session is not None:
+            self._begin(session)
+        if session is not None and resumed:
+            session.resend()
+        else:
+            self._send_features()
 
-    def give_up(self) -> None:
-        if self._login is not None:
-            self._login.give_up()
-            self._login = None
+    def reject(self, element: Element) -> None:
+        answer, too_often = self.authentication.rejected(element)
+        self.stream.send(answer)
+        if too_often:
+            self.stream.fail("policy-violation", "too many failed logins")
 
     def bind(self, iq: Element) -> None:
         wanted = str(next(iq.elements(BIND, "bind")).firstChildElement() or "").strip()
-        self.jid = copy(self.jid)  # not parsed anew: names are prepared at some expense
-        self.jid.resource = _prepare_resource(wanted) or secrets.token_hex(8)
-        self._stop_timer()
-        self._leave_unauthenticated()
-        self._bound = True
-        self._all.sessions.bind(self)
+        session = self._new_session(_prepare_resource(wanted) or secrets.token_hex(8))
+        if session is None:
+            error = StanzaError("resource-constraint", type="wait").toResponse(iq)
+            self.stream.send(error)
+            return
         result = toResponse(iq, "result")
         bind = result.addElement((BIND, "bind"))
         bind.addElement((BIND, "jid"), content=self.jid.full())
         self.stream.send(result)
+        self._begin(session)
+
+    def manage_unbound(self, element: Element) -> None:
+        if (element.uri, element.name) != (MANAGEMENT, "resume"):
+            self.stream.send(failed("unexpected-request"))
+            return
+        session, answer = self._resume(element)
+        self.stream.send(answer)
+        if session is not None:
+            self._begin(session)
+            session.resend()
+
+    def manage(self, element: Element) -> None:
+        self._guarded(element, manage=True)
 
     def handle(self, element: Element) -> None:
-        if element.uri != CLIENT or element.name not in ("message", "presence", "iq"):
-            self.machine.refused("unsupported-stanza-type", "message, presence and iq are stanzas")
-            return
-        if element.getAttribute("from") not in (None, self.jid.full(), self.jid.userhost()):
-            self.machine.refused("invalid-from", "that is not your address")
-            return
-        element["from"] = self.jid.full()
-        if element.name == "iq" and not _is_good_iq(element):
-            self.deliver(StanzaError("bad-request", type="modify").toResponse(element))
-        elif element.hasAttribute("to"):
-            self._all.route(element)
-        elif element.name == "message":
-            element["to"] = self.jid.userhost()
-            self._all.route(element)
-        elif element.name == "iq":
-            self._all.route(element)  # no 'to': the server answers for the account
-        else:
-            self._take_presence(element)
+        self._guarded(element, manage=False)
 
-    def _take_presence(self, presence: Element) -> None:
-        kind = presence.getAttribute("type")
-        if kind == "unavailable":
-            self.priority = None
-        elif kind is None:
-            text = next((str(child) for child in presence.elements(CLIENT, "priority")), "0")
-            try:
-                self.priority = max(-128, min(127, int(text)))
-            except ValueError:
-                self.priority = 0
+    def _guarded(self, element: Element, *, manage: bool) -> None:
+        if self._session is None:
+            return
+        try:
+            if manage:
+                self._session.manage(element)
+            else:
+                self._session.receive(element)
+        except StreamFault as fault:
+            self.fault(fault)
 
     def leave(self) -> None:
-        self.give_up()
-        if self._bound:
-            self._bound = False
-            self._all.sessions.unbind(self)
+        self.authentication.give_up()
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
 
-    def refuse(self, condition: str, text: str) -> None:
+    def lose(self) -> None:
+        self.authentication.give_up()
+        session, self._session = self._session, None
+        if session is not None:
+            session.lost()
+
+    def refuse(self, condition: str, text: str, application: Element | None = None) -> None:
         if condition != "system-shutdown":
             self._all.quiet.warn(
                 self.log,
-                (self._peer, condition),
+                (self.peer, condition),
                 "client {user}from {peer}: stream ended with {condition}: {text}",
                 user=f"{self.jid.full()} " if self._authenticated else "",
-                peer=self._peer,
+                peer=self.peer,
                 condition=condition,
                 text=text,
             )
-        self.stream.fail(condition, text)
+        self.stream.fail(condition, text, application)
 
-    # Session: what the server does
+    # Sessions
 
-    def deliver(self, stanza: Element) -> None:
-        """Send a stanza to the client."""
-        self.stream.send(stanza)
+    def superseded(self) -> None:
+        """Another stream has taken this one's session over (XEP-0198 section 5)."""
+        self._session = None
+        self.machine.refused("conflict", "the session goes on over another stream")
 
-    def end(self, condition: str, text: str) -> None:
-        """End the session now, with a stream error."""
-        if self._bound:
-            self._bound = False
-            self._all.sessions.unbind(self)
-        self.machine.refused(condition, text)
+    def _resume(self, resume: Element) -> tuple[ClientSession | None, Element]:
+        """Answer the session that goes on, if any, and what to say."""
+        session = self._all.resumable.get(resume.getAttribute("previd", ""))
+        if session is None or session.jid.userhost() != self.jid.userhost():
+            return None, failed("item-not-found")
+        try:
+            session.take_count(resume)
+        except StreamFault as fault:
+            self.log.info("{user}: no resumption, {fault}", user=self.jid.full(), fault=fault.text)
+            return None, failed("bad-request")
+        return session, session.resume(self)
 
-    def info(self) -> SessionInfo:
-        """Answer what operators are told of it."""
-        return SessionInfo(
-            jid=self.jid.full(),
-            since=self._since,
-            peer=self._peer,
-            transport="TLS",
-            tls=tls.version(self.stream.transport),
-            mechanism=self._mechanism,
-            callbridge=self._callbridge,
-            away=False,
-            active=True,
-            resumable=False,
-        )
+    def _bind_inline(
+        self, bind: BindRequest, agent: str | None
+    ) -> tuple[ClientSession | None, Element]:
+        """Bind 2 (XEP-0386): the same resource each time for the same installation."""
+        suffix = secrets.token_hex(8)
+        if agent is not None:
+            whose = f"{self.jid.userhost()}\0{agent}\0{bind.tag}".encode()
+            suffix = hmac.digest(self._all.resource_key, whose, "sha256").hex()[:16]
+        tagged = _prepare_resource(f"{bind.tag}/{suffix}") if bind.tag else None
+        session = self._new_session(tagged or suffix)
+        if session is None:
+            answer = Element((BIND2, "failed"))
+            answer.addElement((STANZA_ERRORS, "resource-constraint"))
+            return None, answer
+        answer = Element((BIND2, "bound"))
+        if bind.enable is not None:
+            answer.addChild(session.enable(bind.enable))
+        session.set_active(bind.active)
+        return session, answer
 
-    def _report(self, text: str, failure: StepFailure) -> None:
+    def _new_session(self, resource: str) -> ClientSession | None:
+        """Answer a session with this resource; None where the user has too many."""
+        vouched = self.authentication.vouched
+        assert vouched is not None  # noqa: S101  the table lets nobody else come here
+        jid = copy(self.jid)  # not parsed anew: names are prepared at some expense
+        jid.resource = resource
+        try:
+            self._all.sessions.make_room(jid)
+        except TooManySessions:
+            return None
+        self.jid = jid
+        return ClientSession(self._all, jid, vouched, self)
+
+    def _begin(self, session: ClientSession) -> None:
+        self._session = session
+        self.jid = session.jid
+        self._facts.add(Fact.BOUND)
+        self._stop_timer()
+        self._leave_unauthenticated()
+        self.authentication.vouched = None  # it is the session's now
+        self.machine.established()
+
+    def report(self, text: str, failure: StepFailure) -> None:
+        """Log a failure that is about this client, unless the same was just logged."""
         key = (failure.step, failure.reason, failure.text)
-        self._all.quiet.warn(self.log, key, text, peer=self._peer, failure=str(failure))
+        self._all.quiet.warn(self.log, key, text, peer=self.peer, failure=str(failure))
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _claimed(sender: str | None) -> JID | None:
+    """Answer the user's address in a header's 'from'; None where it says none."""
+    try:
+        claimed = parse_jid(sender) if sender else None
+    except InvalidFormat:
+        return None
+    return claimed if claimed is not None and claimed.user else None
 
 
 def _binds(element: Element) -> bool:
@@ -328,11 +380,3 @@ def _prepare_resource(wanted: str) -> str | None:
     except UnicodeError:
         return None
     return prepared or None
-
-
-def _is_good_iq(iq: Element) -> bool:
-    """RFC 6120 section 8.2.3: an id, a known type, and one child for a request."""
-    kind = iq.getAttribute("type")
-    if not iq.getAttribute("id") or kind not in ("get", "set", "result", "error"):
-        return False
-    return kind in ("result", "error") or len(list(iq.elements())) == 1

@@ -17,6 +17,10 @@ class Stream(Protocol):
     """
 
     @property
+    def transport_name(self) -> str:
+        """``TLS`` or ``WebSocket``, for `xmppd.sessions.SessionInfo`."""
+
+    @property
     def transport(self) -> Any:
         """What carries it. Under TLS, `bridgewire.tls` can say more about it."""
 
@@ -65,6 +69,9 @@ class Stream(Protocol):
 
     def set_limits(self, limits: Limits) -> None:
         """Allow the peer more on the stream that is under way: it has proved who it is."""
+
+    def allow_white_space(self, allowed: bool) -> None:
+        """Whether the peer may send white space between elements, on this stream."""
 
     def restart(self, limits: Limits) -> None:
         """Expect a new stream on the same connection (after STARTTLS or SASL)."""

@@ -12,6 +12,7 @@ from typing import Protocol
 from automat import TypeMachineBuilder
 from twisted.words.xish.domish import Element
 
+from bridgewire.login import LoginReply
 from bridgewire.tables import new_table
 
 
@@ -42,16 +43,25 @@ class ClientInputs(Protocol):
     def accepted(self, element: Element) -> None:
         """The Call Bridge lets the client in."""
 
+    def accepted_inline(self, reply: LoginReply) -> None:
+        """It does, in SASL2: the stream goes on as it is."""
+
     def rejected(self, element: Element) -> None:
         """The Call Bridge does not, or nobody could be asked."""
 
     def bind(self, iq: Element) -> None:
         """The client asks for a resource."""
 
+    def established(self) -> None:
+        """It has a session now, a new one or one that goes on."""
+
+    def manage(self, element: Element) -> None:
+        """An element of stream management or client state indication."""
+
     def stanza(self, element: Element) -> None:
         """A stanza, or something unknown."""
 
-    def refused(self, condition: str, text: str) -> None:
+    def refused(self, condition: str, text: str, application: Element | None = None) -> None:
         """The client broke a rule, took too long, or has to go."""
 
     def ended(self) -> None:
@@ -79,22 +89,31 @@ class ClientActions(Protocol):
     def welcome(self, element: Element) -> None:
         """Tell the client that it is in, and expect a new stream."""
 
+    def welcome_inline(self, reply: LoginReply) -> None:
+        """Tell the client that it is in, and settle what it wanted with it."""
+
     def reject(self, element: Element) -> None:
         """Tell the client that it is not."""
 
-    def give_up(self) -> None:
-        """End the exchange with the Call Bridge; the client has left it."""
-
     def bind(self, iq: Element) -> None:
-        """Bind a resource and begin the session."""
+        """Bind a resource, if that can be; the session is another input."""
+
+    def manage_unbound(self, element: Element) -> None:
+        """Resume a session, if that can be; it is another input."""
+
+    def manage(self, element: Element) -> None:
+        """Take an element of stream management or client state indication."""
 
     def handle(self, element: Element) -> None:
         """Take a stanza of the session."""
 
     def leave(self) -> None:
-        """End the session: it gets no more stanzas."""
+        """Give up the exchange with the Call Bridge, or end the session."""
 
-    def refuse(self, condition: str, text: str) -> None:
+    def lose(self) -> None:
+        """The same without a word from the client: it may come back to its session."""
+
+    def refuse(self, condition: str, text: str, application: Element | None = None) -> None:
         """Tell the client which stream error it is, and hang up."""
 
 
@@ -153,13 +172,27 @@ def make_table() -> TypeMachineBuilder[ClientInputs, ClientActions]:
     def welcome(_: ClientInputs, do: ClientActions, element: Element) -> None:
         do.welcome(element)
 
+    @asking.upon(on.accepted_inline).to(offering_bind)
+    def welcome_inline(_: ClientInputs, do: ClientActions, reply: LoginReply) -> None:
+        do.welcome_inline(reply)
+
     @asking.upon(on.rejected).to(offering_sasl)
     def reject(_: ClientInputs, do: ClientActions, element: Element) -> None:
         do.reject(element)
 
-    @offering_bind.upon(on.bind).to(bound)
+    @offering_bind.upon(on.bind).loop()
     def bind(_: ClientInputs, do: ClientActions, iq: Element) -> None:
         do.bind(iq)
+
+    @offering_bind.upon(on.manage).loop()
+    def manage_unbound(_: ClientInputs, do: ClientActions, element: Element) -> None:
+        do.manage_unbound(element)
+
+    offering_bind.upon(on.established).to(bound).returns(None)
+
+    @bound.upon(on.manage).loop()
+    def manage(_: ClientInputs, do: ClientActions, element: Element) -> None:
+        do.manage(element)
 
     @bound.upon(on.stanza).loop()
     def handle(_: ClientInputs, do: ClientActions, element: Element) -> None:
@@ -170,11 +203,11 @@ def make_table() -> TypeMachineBuilder[ClientInputs, ClientActions]:
         offering_tls: {on.starttls},
         offering_sasl: {on.auth},
         challenged: {on.response, on.abort},
-        offering_bind: {on.bind},
-        bound: {on.stanza},
+        offering_bind: {on.bind, on.manage},
+        bound: {on.stanza, on.manage},
     }
     for state in states:
-        for given in (on.auth, on.response, on.abort, on.stanza):
+        for given in (on.auth, on.response, on.abort, on.manage, on.stanza):
             if given in expected.get(state, set()):
                 continue
 
@@ -198,25 +231,35 @@ def make_table() -> TypeMachineBuilder[ClientInputs, ClientActions]:
                 do.refuse("not-authorized", "not now: RFC 6120 section 9.1 has the order")
 
         @state.upon(on.refused).to(closing)
-        def refuse(_: ClientInputs, do: ClientActions, condition: str, text: str) -> None:
+        def refuse(
+            _: ClientInputs,
+            do: ClientActions,
+            condition: str,
+            text: str,
+            application: Element | None = None,
+        ) -> None:
             do.leave()
-            do.refuse(condition, text)
+            do.refuse(condition, text, application)
 
-        for gone in (on.ended, on.lost):
+        @state.upon(on.ended).to(closing)
+        def leave(_: ClientInputs, do: ClientActions) -> None:
+            do.leave()
 
-            @state.upon(gone).to(closing)
-            def leave(_: ClientInputs, do: ClientActions) -> None:
-                do.leave()
+        @state.upon(on.lost).to(closing)
+        def lose(_: ClientInputs, do: ClientActions) -> None:
+            do.lose()
 
-    for answer in (on.challenged, on.accepted, on.rejected):
+    for answer in (on.challenged, on.accepted, on.accepted_inline, on.rejected):
         closing.upon(answer).loop().returns(None)
-    for late in (on.secured, on.ended, on.lost):
+    for late in (on.secured, on.established, on.ended, on.lost):
         closing.upon(late).loop().returns(None)
     closing.upon(on.refused).loop().returns(None)
     return table
 
 
-_INPUTS_FROM_CLIENT = ("greeted", "starttls", "auth", "response", "abort", "bind", "stanza")
+_INPUTS_FROM_CLIENT = (
+    "greeted", "starttls", "auth", "response", "abort", "bind", "manage", "stanza",
+)  # fmt: skip
 
 #: Pairs that cannot occur, with the reason: `xmppd.clients.stream` sees to it.
 HOLES: dict[tuple[str, str], str] = {
@@ -240,7 +283,14 @@ HOLES: dict[tuple[str, str], str] = {
             "opening", "offering_tls", "securing", "secured", "offering_sasl", "challenged",
             "authenticated", "offering_bind", "bound",
         )
-        for answer in ("challenged", "accepted", "rejected")
+        for answer in ("challenged", "accepted", "accepted_inline", "rejected")
+    },
+    **{
+        (state, "established"): "a session begins where a resource is bound or resumed"
+        for state in (
+            "opening", "offering_tls", "securing", "secured", "offering_sasl", "asking",
+            "challenged", "authenticated", "bound",
+        )
     },
     **{
         ("closing", given): "a closing stream hears nothing more from its peer"

@@ -1,0 +1,190 @@
+"""One client's SASL exchanges: relayed to a Call Bridge, answered in the form that it uses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+from twisted.words.xish.domish import Element
+
+from bridgewire.jid import JID, InvalidFormat, parse_jid
+from bridgewire.login import LoginReply
+from bridgewire.namespaces import FAST
+from bridgewire.sasl import failure_condition, sasl_failure
+from bridgewire.steps import Reason, Step, StepFailure
+from daemonkit.tasks import detach
+from xmppd.clients.sasl import Inline, Profile, Sasl, Sasl2, SaslFault, failure, read_inline
+from xmppd.clients.session import Vouched
+from xmppd.login import Applicant, Login
+
+if TYPE_CHECKING:
+    from xmppd.clients.stream import ClientStream
+
+#: The forms of SASL that clients may use.
+PROFILES: tuple[Profile, ...] = (Sasl(), Sasl2())
+#: Failed logins on one stream, after which it is closed.
+MAX_FAILURES = 3
+_LOGIN = "login from {peer}: {failure}"
+
+
+class Authentication:
+    """The exchanges of one stream, one after the other, until one succeeds."""
+
+    log = Logger()
+
+    def __init__(self, stream: ClientStream) -> None:
+        self._stream = stream
+        self._login: Login | None = None
+        self._failures = 0
+        self.profile = PROFILES[0]
+        self.inline = Inline()
+        #: Who has let the client in, once that is so.
+        self.vouched: Vouched | None = None
+
+    def begins(self, element: Element) -> bool:
+        """True where ``element`` begins an exchange, in one form or the other."""
+        return any((element.uri, element.name) == (one.namespace, one.begin) for one in PROFILES)
+
+    def relay(self, element: Element) -> None:
+        """Take a message of the client's; its answer is an input of the stream's table."""
+        stream = self._stream
+        try:
+            if self.begins(element):
+                self._begin(element)
+            message = self.profile.to_link(element)
+        except SaslFault as fault:
+            self._report(Reason.PROTOCOL_ERROR, str(fault))
+            self.give_up()
+            stream.machine.rejected(failure(fault))
+            return
+        assert self._login is not None  # noqa: S101  the table lets an exchange begin first
+        detach(self._relay(self._login, message), self.log, "relaying a login")
+
+    def _begin(self, element: Element) -> None:
+        stream = self._stream
+        self.profile = next(one for one in PROFILES if one.namespace == element.uri)
+        self.inline = Inline() if self.profile.restarts else read_inline(element)
+        mechanism = element.getAttribute("mechanism", "")
+        offer = stream.offer_made
+        tokens = () if self.profile.restarts else offer.tokens
+        if mechanism not in (*offer.mechanisms, *tokens):
+            raise SaslFault("invalid-mechanism", f"{mechanism[:20]!r} was not offered")
+        applicant = Applicant(
+            peer=stream.peer,
+            channel_bindings=stream.bindings,
+            offered=offer.mechanisms,
+            certificate=stream.certificate if mechanism == "EXTERNAL" else None,
+            token=self.inline.token,
+        )
+        if not self.profile.restarts:
+            stream.stream.allow_white_space(False)
+        self._login = Login(stream.domain.logins, applicant)
+
+    async def _relay(self, login: Login, message: Element) -> None:
+        try:
+            reply = await login.relay(message)
+        except StepFailure as fault:
+            self._warn(fault)
+            self._stream.machine.rejected(sasl_failure("temporary-auth-failure"))
+        else:
+            self._answer(reply, login)
+
+    def _answer(self, reply: LoginReply, login: Login) -> None:
+        machine = self._stream.machine
+        if reply.element.name == "challenge":
+            machine.challenged(self.profile.from_link(reply.element))
+        elif reply.element.name == "success":
+            try:
+                self._accept(reply, login)
+            except InvalidFormat:
+                text = f"a Call Bridge let in {reply.username!r:.100}, which is no username"
+                self._report(Reason.PROTOCOL_ERROR, text)
+                machine.rejected(sasl_failure("temporary-auth-failure"))
+        else:
+            if failure_condition(reply.element) == "temporary-auth-failure":
+                host = login.answered_by.host if login.answered_by else "a Call Bridge"
+                self._report(
+                    Reason.LINK_LOST, f"{host} could not look the user up; its log says why."
+                )
+            machine.rejected(reply.element)
+
+    def _accept(self, reply: LoginReply, login: Login) -> None:
+        stream = self._stream
+        assert login.answered_by is not None  # noqa: S101  it was let in by somebody
+        vouched = Vouched(
+            login.answered_by,
+            login.session,
+            reply.username or "",
+            login.mechanism,
+            reply.lifetime,
+            reply.report,
+        )
+        try:
+            jid = self._own_address(vouched.username)
+        except InvalidFormat:
+            vouched.ended()
+            raise
+        claimed = stream.claimed
+        if claimed is not None and reply.lifetime is None and claimed.userhost() != jid.userhost():
+            vouched.ended()
+            text = f"{jid.full()} logged in on a stream from {claimed.userhost()!r:.100}"
+            self._report(Reason.PROTOCOL_ERROR, text)
+            stream.machine.rejected(sasl_failure("invalid-authzid"))
+            return
+        self.vouched = vouched
+        stream.jid = jid
+        self.log.info(
+            "step {number} ({step}): {user} from {peer} is in by {mechanism}, "
+            "answered by {callbridge}",
+            number=Step.LOGIN.number,
+            step=Step.LOGIN,
+            user=jid.full(),
+            peer=stream.peer,
+            mechanism=login.mechanism,
+            callbridge=login.answered_by.host,
+        )
+        if self.profile.restarts:
+            stream.machine.accepted(reply.element)
+        else:
+            stream.machine.accepted_inline(reply)
+
+    def success(self, reply: LoginReply, identifier: str) -> Element:
+        """Answer SASL2's ``<success/>``, with the token that the Call Bridge made."""
+        answer = Sasl2.success(reply.element, identifier)
+        if reply.token is not None:
+            token = answer.addElement((FAST, "token"))
+            token["token"] = reply.token.secret
+            token["expiry"] = reply.token.expiry
+        return answer
+
+    def rejected(self, element: Element) -> tuple[Element, bool]:
+        """The exchange has failed: answer what to say, and whether it was once too often."""
+        self._login = None
+        self._failures += 1
+        self._stream.stream.allow_white_space(True)
+        return self.profile.from_link(element), self._failures >= MAX_FAILURES
+
+    def done(self) -> None:
+        """The exchange has succeeded, and the client is told."""
+        self._login = None
+        self._stream.stream.allow_white_space(True)
+
+    def give_up(self) -> None:
+        """The client has left the exchange, or the stream before it had a session."""
+        if self._login is not None:
+            self._login.give_up()
+            self._login = None
+        if self.vouched is not None:
+            self.vouched.ended()
+            self.vouched = None
+
+    def _own_address(self, username: str) -> JID:
+        if not username or "@" in username or "/" in username:
+            raise InvalidFormat("no localpart")
+        return parse_jid(f"{username}@{self._stream.domain.name}")
+
+    def _report(self, reason: Reason, text: str) -> None:
+        self._warn(StepFailure(Step.LOGIN, reason, text))
+
+    def _warn(self, fault: StepFailure) -> None:
+        self._stream.report(_LOGIN, fault)
