@@ -85,6 +85,14 @@ class Login:
 
 
 @dataclass(frozen=True)
+class Session:
+    """``[session]``: how many a user may have, and how long one waits for its client (seconds)."""
+
+    max_sessions_per_user: int
+    resumption_timeout: float
+
+
+@dataclass(frozen=True)
 class Config:
     """The whole file. ``settings``: every value with where it comes from, for people.
 
@@ -96,6 +104,7 @@ class Config:
     component: Component
     client: Client
     login: Login
+    session: Session
     further_domains: tuple[ServedDomain, ...]
     settings: tuple[Setting, ...] = field(repr=False, compare=False)
     warnings: tuple[str, ...] = ()
@@ -122,6 +131,7 @@ def load(path: Path, *, check_files: bool = True) -> Config:
     component = reader.section("component")
     client = reader.section("client")
     login = reader.section("login")
+    session = reader.section("session")
     config = Config(
         Xmppd(
             domain=xmppd.parsed("domain", parse_domain),
@@ -155,6 +165,14 @@ def load(path: Path, *, check_files: bool = True) -> Config:
         Login(
             deadline=login.duration("deadline", 10.0, minimum=0.1, maximum=300.0),
             max_waiting=login.integer("max_waiting", 1000, minimum=1, maximum=100_000),
+        ),
+        Session(
+            max_sessions_per_user=session.integer(
+                "max_sessions_per_user", 10, minimum=1, maximum=10_000
+            ),
+            resumption_timeout=session.duration(
+                "resumption_timeout", 300.0, minimum=0.0, maximum=86_400.0
+            ),
         ),
         further_domains=tuple(
             ServedDomain(

@@ -57,7 +57,7 @@ class Server:
         self.websocket_tls = first.websocket
         self.registry = Registry(config.xmppd.state_directory, config.xmppd.domain)
         self.admission = Admission(list(contexts), self.registry.secret)
-        self.sessions = Sessions()
+        self.sessions = Sessions(config.session.max_sessions_per_user)
         self.routing = Domains()
         self.components = Components(
             reactor,
@@ -80,6 +80,7 @@ class Server:
             sessions=self.sessions,
             route=self.routing.route,
             tls_context=lambda domain: contexts[domain.name].client,
+            resumption_timeout=config.session.resumption_timeout,
         )
 
     def _router(self, domain: str) -> Router:

@@ -71,6 +71,7 @@ class ClientCase(SynchronousTestCase):
             sessions=self.sessions,
             route=self.router.route,
             tls_context=lambda domain: "context",
+            resumption_timeout=300.0,
         )
 
     def connect(self) -> Peer:

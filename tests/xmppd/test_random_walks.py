@@ -15,6 +15,8 @@ from bridgewire.iq import RequestFailed
 from bridgewire.namespaces import COMPONENT, SASL
 from tests.support.memory import Peer
 from tests.xmppd.test_client_stream import AUTH, BIND, ClientCase
+from tests.xmppd.test_sasl2 import AUTHENTICATE, BIND2
+from tests.xmppd.test_session import ENABLE
 from xmppd.components.admission import Admission
 from xmppd.components.connected import Components
 from xmppd.components.stream import Times
@@ -30,7 +32,18 @@ TYPED = (
     BIND.format(""),
     BIND.format("<resource>phone</resource>"),
     BIND.format("<resource>&#173;</resource>"),
+    AUTHENTICATE.format("PLAIN", ""),
+    AUTHENTICATE.format("PLAIN", BIND2.format(ENABLE)),
+    AUTHENTICATE.format("PLAIN", "<resume xmlns='urn:xmpp:sm:3' previd='x' h='0'/>"),
+    "<response xmlns='urn:xmpp:sasl:2'/>",
+    "<abort xmlns='urn:xmpp:sasl:2'/>",
+    ENABLE,
+    "<r xmlns='urn:xmpp:sm:3'/>",
+    "<a xmlns='urn:xmpp:sm:3' h='1'/>",
+    "resume",
+    "<inactive xmlns='urn:xmpp:csi:0'/>",
     "<presence/>",
+    "<presence to='alice@example.com/phone'/>",
     "<presence><priority>x</priority></presence>",
     "<message to='alice@example.com'><body>hi</body></message>",
     "<message to='alice@example.com/phone'/>",
@@ -75,6 +88,13 @@ PAUSES = {"a moment": 0.1, "a while": 6.0, "long": 20.0}
 class Walks(ClientCase):
     """Clients, in random order."""
 
+    def fill(self, text: str) -> str:
+        """Answer what to type: to resume a session takes the id of one that there is."""
+        if text != "resume":
+            return text
+        id_ = next(iter(self.clients.resumable), "none")
+        return f"<resume xmlns='urn:xmpp:sm:3' previd='{id_}' h='0'/>"
+
     def ways(self, peer: Peer) -> dict[str, Callable[[], object]]:
         def answer(name: str) -> None:
             if self.bridge.asked and not self.bridge.asked[-1][1].called:
@@ -100,7 +120,7 @@ class Walks(ClientCase):
             "pause": peer.stream.pauseProducing,
             "resume": peer.stream.resumeProducing,
             "shut down": self.clients.close,
-            **{text: lambda text=text: peer.type(text) for text in TYPED},  # type: ignore[misc]
+            **{text: lambda text=text: peer.type(self.fill(text)) for text in TYPED},  # type: ignore[misc]
             **{
                 name: lambda seconds=seconds: self.clock.advance(seconds)  # type: ignore[misc]
                 for name, seconds in PAUSES.items()
@@ -123,6 +143,7 @@ class Walks(ClientCase):
             self.assertEqual(self.flushLoggedErrors(), [], step)
         for peer in peers:
             peer.lose()
+        self.clients.close()
         for _, waiting in self.bridge.asked:
             waiting.addErrback(lambda _: None)
         self.assertEqual((len(self.sessions), self.clients.open), (0, set()))
