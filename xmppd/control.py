@@ -11,7 +11,7 @@ from twisted.logger import Logger
 
 from bridgewire.jid import JID, InvalidFormat, parse_jid
 from daemonkit.control import CommandError
-from xmppd.ending import kick, matching
+from xmppd.ending import describe, kick, matching
 
 if TYPE_CHECKING:
     from xmppd.components.stream import ComponentStream
@@ -84,12 +84,7 @@ def commands(server: Server) -> Mapping[str, Callable[[dict[str, Any]], object]]
         if len(reason) > MAX_REASON or not reason.isprintable():
             raise CommandError(f"a reason is one line of at most {MAX_REASON} characters.")
         count = kick(server.sessions, jid, reason)
-        log.info(
-            "an operator has ended {count} sessions of {user}{reason}",
-            count=count,
-            user=jid.full(),
-            reason=f": {reason}" if reason else "",
-        )
+        log.info("an operator ended {what}", what=describe(count, jid.full(), reason))
         return {"jid": jid.full(), "ended": count}
 
     return {

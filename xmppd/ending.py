@@ -34,6 +34,12 @@ def matching(sessions: Sessions, jid: JID) -> list[Session]:
     return [one for one in found if jid.resource in (None, one.jid.resource)]
 
 
+def describe(count: int, user: str, reason: str) -> str:
+    """Answer for the log what was ended: ``2 sessions of alice@example.com: account closed``."""
+    sessions = "1 session" if count == 1 else f"{count} sessions"
+    return f"{sessions} of {user}" + (f": {reason}" if reason else "")
+
+
 def _end(sessions: Sessions, jid: JID, condition: str, reason: str) -> int:
     found = matching(sessions, jid)
     for session in found:

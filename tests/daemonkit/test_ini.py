@@ -85,6 +85,38 @@ class GetterTests(IniTestCase):
         )
 
 
+class NamedSectionTests(IniTestCase):
+    """Sections of which there may be several."""
+
+    def test_named(self) -> None:
+        """They come in the order of the file, each with its name as it is written."""
+        self.read("[place b  c]\nkey = 1\n[place A]\nkey = 2\n[places]\n[place]\n")
+        found = [
+            (name, section.text("key", "none"))
+            for name, section in self.reader.named_sections("place")
+        ]
+        self.assertEqual(found, [("b  c", "1"), ("A", "2"), ("", "none")])
+        self.assertEqual(len(self.faults()), 1)  # [places]
+
+    def test_heading(self) -> None:
+        """What is wrong with a heading is told with its line."""
+        self.read("[place x]\n")
+        for _, section in self.reader.named_sections("place"):
+            section.fault_of_heading("it is not nice. Change it.")
+        self.assertEqual(self.faults(), ["line 2: [place x]: it is not nice. Change it."])
+
+    def test_optional_file(self) -> None:
+        """A file that need not be named has to be there if it is."""
+        file = self.file("x")
+        section = self.read(f"one = {file.name}\ntwo =\nthree = nothing\n")
+        self.assertEqual(section.optional_file("one"), file)
+        self.assertIs(section.optional_file("two"), None)
+        self.assertIs(section.optional_file("four"), None)
+        section.optional_file("three")
+        (fault,) = self.faults()
+        self.assertIn("line 4: [s] three:", fault)
+
+
 class FaultTests(IniTestCase):
     """What is wrong with a file."""
 

@@ -33,13 +33,19 @@ class RawStream:
         self._socket.close()
 
     def secure(
-        self, authority: Path, server_name: str, certificate: tuple[Path, Path] | None = None
-    ) -> None:
-        """Start TLS now."""
+        self,
+        authority: Path,
+        server_name: str | None,
+        certificate: tuple[Path, Path] | None = None,
+    ) -> bytes:
+        """Start TLS now, and answer the peer's certificate, in DER. None: no SNI, any name."""
         context = ssl.create_default_context(cafile=str(authority))
+        context.check_hostname = server_name is not None
         if certificate:
             context.load_cert_chain(*map(str, certificate))
-        self._socket = context.wrap_socket(self._socket, server_hostname=server_name)
+        secured = context.wrap_socket(self._socket, server_hostname=server_name)
+        self._socket = secured
+        return secured.getpeercert(binary_form=True) or b""
 
     def send(self, text: str | bytes, piece: int | None = None) -> None:
         """All of it, in writes of ``piece`` bytes; a peer that hung up meanwhile is no error."""

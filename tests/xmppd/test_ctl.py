@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -47,7 +47,7 @@ STATUS: dict[str, Any] = {
 COM, ORG = "example.com", "example.org"
 
 
-class CtlTests(SynchronousTestCase):
+class CtlTestCase(SynchronousTestCase):
     """xmppctl with a daemon that is a function, or that does not run."""
 
     def setUp(self) -> None:
@@ -84,6 +84,10 @@ class CtlTests(SynchronousTestCase):
         self.assertEqual(main(["--config", str(self.ini), *argv]), expect, errors.getvalue())
         self.errors = errors.getvalue()
         return self.errors if expect else output.getvalue()
+
+
+class CtlTests(CtlTestCase):
+    """xmppctl where there is one domain."""
 
     def test_add(self) -> None:
         """A new Call Bridge's name, domain and secret are printed."""
@@ -235,3 +239,139 @@ class CtlTests(SynchronousTestCase):
         error = self.run_ctl("callbridge", "list", expect=1)
         self.assertIn(str(self.ini), error)
         self.assertIn("hostname", error)
+
+
+class DomainsTests(CtlTestCase):
+    """xmppctl where there are several domains."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        with self.ini.open("a") as file:
+            file.write("[domain example.org]\ncertificate = x\nprivate_key = x\n")
+
+    def test_add(self) -> None:
+        """A Call Bridge is added to the domain that is named, else to the first."""
+        self.assertIn(ORG, self.run_ctl("callbridge", "add", "cb1", "--domain", "EXAMPLE.org"))
+        self.assertEqual((self.registry.names(COM), self.registry.names(ORG)), ([], ["cb1"]))
+        self.run_ctl("callbridge", "add", "cb1")
+        self.assertNotEqual(self.registry.secret(COM, "cb1"), self.registry.secret(ORG, "cb1"))
+        output = self.run_ctl("callbridge", "add-secret", "cb2", "--domain", ORG, typed="x\n")
+        self.assertEqual(output, "cb2.example.org may connect.\n")
+
+    def test_unknown_domain(self) -> None:
+        """A domain that is not served is refused, with those that are."""
+        error = self.run_ctl("callbridge", "add", "cb1", "--domain", "example.net", expect=1)
+        self.assertIn("It has: example.com, example.org.", error)
+        error = self.run_ctl("callbridge", "add", "cb1", "--domain", "192.0.2.1", expect=1)
+        self.assertIn("is an address", error)
+
+    def test_name_that_is_a_domain(self) -> None:
+        """A Call Bridge cannot have the address of a domain."""
+        with self.ini.open("a") as file:
+            file.write("[domain chat.example.com]\ncertificate = x\nprivate_key = x\n")
+        error = self.run_ctl("callbridge", "add", "chat", expect=1)
+        self.assertIn("chat.example.com is a domain of its own", error)
+
+    def test_list(self) -> None:
+        """The list has the domain, and what is left of one that is not served any more."""
+        for domain in (COM, ORG, "example.net"):
+            self.registry.add_secret(domain, "cb1", "x")
+        down = {"name": "cb1", "domain": COM, "state": "down"}
+        self.answers["status"] = {
+            "callbridges": [down, {"name": "cb1", "domain": ORG, "state": "registered"}]
+        }
+        self.assertEqual(
+            self.run_ctl("callbridge", "list").splitlines(),
+            [
+                "Call Bridge  Domain       State",
+                "cb1          example.com  down",
+                "cb1          example.org  registered",
+                "cb1          example.net  domain not served",
+            ],
+        )
+        output = self.run_ctl("callbridge", "list", "--domain", COM, "--json")
+        self.assertEqual(json.loads(output), [down])
+
+    def test_delete(self) -> None:
+        """A Call Bridge is taken out of the domain that is named, also of one not served."""
+        for domain in (COM, ORG, "example.net"):
+            self.registry.add(domain, "cb1")
+        self.answers["callbridge-removed"] = {"closed": True}
+        for domain in (ORG, "example.net"):
+            self.run_ctl("callbridge", "del", "cb1", "--domain", domain)
+            self.assertEqual(self.calls[-1][1], {"name": "cb1", "domain": domain})
+        self.assertEqual(self.registry.domains(), [COM])
+
+    def test_status(self) -> None:
+        """The status counts by domain and shows whose each Call Bridge is."""
+        links = [{**one, "domain": ORG} for one in STATUS["callbridges"]]
+        counts = [
+            {"domain": COM, "sessions": 5, "waiting_logins": 1},
+            {"domain": ORG, "sessions": 7, "waiting_logins": 2},
+        ]
+        self.answers["status"] = {**STATUS, "callbridges": links, "domains": counts}
+        output = self.run_ctl("status")
+        self.assertIn("example.org  7         2\n", output)
+        self.assertIn("cb1.example.org  registered\n", output)
+
+
+class SessionCommandTests(CtlTestCase):
+    """xmppctl sessions and xmppctl kick."""
+
+    ONE: ClassVar = {
+        "jid": "alice@example.com/phone",
+        "since": "2026-01-02T03:04:05+00:00",
+        "peer": "203.0.113.7",
+        "transport": "STARTTLS",
+        "tls": "TLSv1.3",
+        "mechanism": "PLAIN",
+        "callbridge": "cb1.example.com",
+        "away": False,
+        "active": False,
+        "resumable": True,
+    }
+
+    def test_sessions(self) -> None:
+        """Each session is a line; how many are left out is said."""
+        away = {**self.ONE, "jid": "bob@example.com/\x1bx", "away": True, "transport": "TLS"}
+        self.answers["sessions"] = {"total": 7, "sessions": [self.ONE, away]}
+        lines = self.run_ctl("sessions", "--limit", "2").splitlines()
+        self.assertEqual(self.calls, [("sessions", {"user": None, "limit": 2})])
+        self.assertTrue(lines[0].startswith("alice@example.com/phone since 2026-01-0"), lines)
+        self.assertTrue(
+            lines[0].endswith(
+                "from 203.0.113.7, STARTTLS TLSv1.3, PLAIN by cb1.example.com, "
+                "connected, inactive, resumable"
+            ),
+            lines,
+        )
+        self.assertTrue(lines[1].startswith("bob@example.com/?x ") and lines[1].endswith(" away"))
+        self.assertEqual(lines[2], "2 of 7 sessions are shown; --limit shows more.")
+
+    def test_sessions_for_programs(self) -> None:
+        """With --json, the daemon's answer is passed on as it is."""
+        answer = {"total": 1, "sessions": [self.ONE]}
+        self.answers["sessions"] = answer
+        self.assertEqual(json.loads(self.run_ctl("sessions", "alice", "--json")), answer)
+        self.assertEqual(self.calls, [("sessions", {"user": "alice", "limit": 1000})])
+
+    def test_no_sessions(self) -> None:
+        """That there are none is no failure."""
+        self.answers["sessions"] = {"total": 0, "sessions": []}
+        self.assertEqual(self.run_ctl("sessions"), "There are no sessions.\n")
+
+    def test_kick(self) -> None:
+        """A kick says how many sessions it ended."""
+        for count, words in (
+            (1, "1 session of a@b is ended.\n"),
+            (2, "2 sessions of a@b are ended.\n"),
+        ):
+            self.answers["kick"] = {"jid": "a@b", "ended": count}
+            self.assertEqual(self.run_ctl("kick", "a@b", "--reason", "go"), words)
+        self.assertEqual(self.calls[0], ("kick", {"jid": "a@b", "reason": "go"}))
+
+    def test_kick_nobody(self) -> None:
+        """Where nobody was there the exit status is 1, with --json too."""
+        self.answers["kick"] = {"jid": "a@b", "ended": 0}
+        self.assertIn("a@b has no session here", self.run_ctl("kick", "a@b", expect=1))
+        self.run_ctl("kick", "a@b", "--json", expect=1)

@@ -23,6 +23,7 @@ from bridgewire.parser import BEFORE_LOGIN, COMPONENT_LINK, StreamFault
 from bridgewire.sasl import WireFault
 from bridgewire.steps import Reason, Step, StepFailure
 from bridgewire.stream import XmlStream
+from daemonkit.terminal import printable
 from xmppd.components.admission import Refusal, Refused
 from xmppd.components.callbridge import (
     CallBridgeLink,
@@ -32,6 +33,7 @@ from xmppd.components.callbridge import (
     is_offer,
 )
 from xmppd.components.table import ComponentInputs, ComponentMachine
+from xmppd.ending import describe
 
 if TYPE_CHECKING:
     from xmppd.components.connected import Components
@@ -315,15 +317,15 @@ class ComponentStream:
             return
         count = self._all.end_sessions(self.domain, order)
         self.stream.send(ended_result(iq, count))
+        user = f"{order.username}@{self.domain}"
+        if order.resource is not None:
+            user += f"/{printable(order.resource)}"
         self.log.info(
-            "step {number} ({step}): {host} has ended {count} sessions of {user}{reason}",
+            "step {number} ({step}): {host} ended {what}",
             number=Step.LOGIN.number,
             step=Step.LOGIN,
             host=self.host,
-            count=count,
-            user=f"{order.username}@{self.domain}"
-            + ("" if order.resource is None else f"/{order.resource}"),
-            reason=f": {order.reason}" if order.reason else "",
+            what=describe(count, user, order.reason),
         )
 
     def _current_callbridge(self) -> CallBridgeLink | None:
