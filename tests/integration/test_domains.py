@@ -56,7 +56,8 @@ class TwoDomains(Site):
             "client_ca": self.org_ca.certificate_path,
         }
         server = self.server(settings={f"domain {ORG}": further})
-        self.enrol(self.bridge())
+        users_ca = {"user_ca": self.org_ca.certificate_path}  # that both serve EXTERNAL
+        self.enrol(self.bridge(settings={"tls": users_ca}))
         self.user("alice", PASSWORDS[COM])
         self.user("bob", PASSWORDS[COM])
         users = self.directory / "org-users"
@@ -69,7 +70,7 @@ class TwoDomains(Site):
                     "domain": ORG,
                     "server_address": f"{server.address}:{server.component_port}",
                 },
-                "tls": {"xmpp_ca": self.org_ca.certificate_path},
+                "tls": {"xmpp_ca": self.org_ca.certificate_path, **users_ca},
                 "users": {"backend": f"file:{users}"},
             },
         )
@@ -200,6 +201,16 @@ class DomainTests(unittest.SynchronousTestCase):
                 stream.read_until("</stream:features>")
             else:
                 self.assertEqual(stream.read_to_end(), b"")
+
+    def test_certificate_counts_at_its_domain(self) -> None:
+        """A certificate that one domain has verified is nothing to log in with at the other."""
+        good = self.site.org_ca.issue("alice", server=False)
+        for to, offered in ((ORG, True), (COM, False)):
+            stream = self.starttls(ORG)
+            stream.secure(self.site.authority(ORG), ORG, good)
+            stream.send(client_header(to))
+            features = stream.read_until("</stream:features>")
+            self.assertEqual(b"<mechanism>EXTERNAL</mechanism>" in features, offered, features)
 
     def test_no_way_across(self) -> None:
         """A user reaches neither the users nor the Call Bridges of the other domain."""

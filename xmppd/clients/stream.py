@@ -85,9 +85,6 @@ class ClientStream:
         self._facts.add(Fact.SECURED)
         if self.stream.end_to_end_tls:
             self.bindings = tls.channel_bindings(self.stream.transport)
-            certificate = tls.peer_certificate(self.stream.transport)
-            if certificate is not None:
-                self.certificate = certificate.public_bytes(serialization.Encoding.DER)
         self.machine.secured()
 
     def header(self, root: Element) -> None:
@@ -107,7 +104,15 @@ class ClientStream:
         else:
             self.domain = domain
             self.claimed = claimed
+            self.certificate = self._client_certificate()
             self.machine.greeted()
+
+    def _client_certificate(self) -> bytes | None:
+        """The client's certificate in DER, if the stream's domain is the one that verified it."""
+        if not self.stream.end_to_end_tls:
+            return None
+        certificate = self.domain.client_certificate(self.stream.transport)
+        return None if certificate is None else certificate.public_bytes(serialization.Encoding.DER)
 
     def element(self, element: Element) -> None:
         uri, name = element.uri, element.name
