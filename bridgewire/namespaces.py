@@ -8,6 +8,7 @@ STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 TLS = "urn:ietf:params:xml:ns:xmpp-tls"
 SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
 BIND = "urn:ietf:params:xml:ns:xmpp-bind"
+FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"  # RFC 7395
 SESSION = "urn:ietf:params:xml:ns:xmpp-session"
 
 SASL2 = "urn:xmpp:sasl:2"  # XEP-0388

@@ -187,6 +187,16 @@ class StreamParser(ExpatElementStream):
         events, self._events = self._events, []
         return events
 
+    @property
+    def total_elements(self) -> int:
+        """How many start tags came so far, the root's among them."""
+        return self._total_elements
+
+    def discard(self) -> None:
+        """Free the memory now: expat's handlers and we hold each other. Nothing may follow."""
+        self._over = True
+        del self.parser, self.DocumentStartEvent, self.ElementEvent, self.DocumentEndEvent
+
     def _parse(self, piece: bytes) -> None:
         self._fed += len(piece)
         whole = self._held + piece

@@ -27,12 +27,12 @@ CLOSE_TIMEOUT = 5.0
 _QUOTE = {"'": "&apos;"}
 
 
-def _move(element: Element, old: str, new: str) -> None:
+def move(element: Element, old: str, new: str) -> None:
     """Change the namespace of a stanza and of those parts of it that share it."""
     element.uri = element.defaultUri = new
     for child in element.elements():
         if child.uri == old:
-            _move(child, old, new)
+            move(child, old, new)
 
 
 class StreamOwner(Protocol):
@@ -218,7 +218,7 @@ class XmlStream(xmlstream.XmlStream):
         if self._closing:
             return
         if isinstance(obj, Element) and obj.uri in CONTENT and obj.uri != self.namespace:
-            _move(obj, obj.uri, self.namespace)
+            move(obj, obj.uri, self.namespace)
         super().send(obj)
         if self._congested and self._unsent > self._limits.unsent_bytes:
             self._unsent = 0

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from daemonkit.hosts import parse_domain, parse_name
 from daemonkit.ini import IniReader, Section, Setting
 from daemonkit.listen import parse_listen
+from xmppd.proxies import Network
+from xmppd.web.urls import (
+    default_websocket_url,
+    parse_network,
+    parse_origin,
+    parse_websocket_url,
+)
 
 DEFAULT_PATH = Path("/etc/xmppd/xmppd.ini")
 
@@ -17,6 +24,8 @@ DEFAULT_PATH = Path("/etc/xmppd/xmppd.ini")
 MAX_DOMAINS = 100
 
 ClientCertificate = Literal["required", "optional", "none"]
+#: The settings that say where clients connect.
+ClientPort = Literal["listen", "direct_tls_listen", "websocket_listen"]
 
 
 @dataclass(frozen=True)
@@ -68,12 +77,20 @@ class Component:
 
 @dataclass(frozen=True)
 class Client:
-    """``[client]``: where clients connect. Endpoint strings, and seconds."""
+    """``[client]``: where clients connect. Endpoint strings, and seconds.
+
+    No ``websocket_origins``: those of our own names. ``proxy_protocol``: the ports where
+    connections from ``trusted_proxies`` begin with a PROXY header.
+    """
 
     listen: tuple[str, ...]
     direct_tls_listen: tuple[str, ...]
     websocket_listen: tuple[str, ...]
     login_timeout: float
+    websocket_origins: tuple[str, ...] = ()
+    websocket_url: str = ""
+    trusted_proxies: tuple[Network, ...] = ()
+    proxy_protocol: tuple[ClientPort, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -161,6 +178,10 @@ def load(path: Path, *, check_files: bool = True) -> Config:
             direct_tls_listen=client.items("direct_tls_listen", parse_listen, ()),
             websocket_listen=client.items("websocket_listen", parse_listen, ()),
             login_timeout=client.duration("login_timeout", 30.0, minimum=1.0, maximum=600.0),
+            websocket_origins=client.items("websocket_origins", parse_origin, (), separator=","),
+            websocket_url=client.parsed("websocket_url", parse_websocket_url, ""),
+            trusted_proxies=client.items("trusted_proxies", parse_network, (), separator=","),
+            proxy_protocol=client.items("proxy_protocol", _parse_port, (), separator=","),
         ),
         Login(
             deadline=login.duration("deadline", 10.0, minimum=0.1, maximum=300.0),
@@ -188,6 +209,7 @@ def load(path: Path, *, check_files: bool = True) -> Config:
     )
     _check_listeners(config, component, client)
     _check_domains(config, [section for _, section in reader.named_sections("domain")])
+    _check_proxies(config, client)
     reader.finish()
     return config
 
@@ -207,8 +229,6 @@ def _check_listeners(config: Config, component: Section, client: Section) -> Non
         client.fault(
             "listen", "there is nothing to listen on, and no client could connect. Add one."
         )
-    if config.client.websocket_listen:
-        client.fault("websocket_listen", "this version has no WebSocket yet. Leave it empty.")
     taken = set()
     for section, key, listen in [(component, "listen", config.component.listen), *places]:
         for endpoint in listen:
@@ -240,3 +260,30 @@ def _check_domains(config: Config, sections: Sequence[Section]) -> None:
             f"there are {len(config.domains)} domains, and {MAX_DOMAINS} are allowed. "
             "Give the others a server of their own."
         )
+
+
+def _check_proxies(config: Config, client: Section) -> None:
+    """What is said about WebSocket and proxies must be of some use."""
+    wanted = config.client
+    if wanted.websocket_listen and not client.has("websocket_url"):
+        first = wanted.websocket_listen[0]
+        if default_websocket_url(config.xmppd.hostname, first) is None:
+            client.fault(
+                "websocket_listen",
+                f"{first} does not say its port, which browsers have to be told. "
+                "Set websocket_url.",
+            )
+    if wanted.proxy_protocol and not wanted.trusted_proxies:
+        client.fault(
+            "proxy_protocol", "nobody's header would be believed. Set trusted_proxies, too."
+        )
+    for port in wanted.proxy_protocol:
+        if not getattr(wanted, port):
+            client.fault("proxy_protocol", f"{port} is empty. Leave it out here.")
+
+
+def _parse_port(text: str) -> ClientPort:
+    for port in get_args(ClientPort):
+        if text == port:
+            return cast(ClientPort, port)
+    raise ValueError(f"{text[:80]!r} is not one of {', '.join(get_args(ClientPort))}.")

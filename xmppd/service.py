@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 from twisted.application.service import IService, MultiService, Service
-from twisted.application.strports import service as listening_service
 from twisted.internet.defer import Deferred
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IAddress, IProtocol
-from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.words.xish.domish import Element
 
 from daemonkit.control import ControlService
@@ -22,18 +17,17 @@ from xmppd.components.admission import Admission, Refused
 from xmppd.components.connected import Components
 from xmppd.components.registry import Registry
 from xmppd.components.stream import Times
-from xmppd.config import Config
+from xmppd.config import ClientPort, Config
 from xmppd.control import commands
 from xmppd.domain import Domain, load_contexts
 from xmppd.ending import end_for_callbridge
+from xmppd.listeners import listener
 from xmppd.login import Logins
+from xmppd.proxies import TrustedProxies
 from xmppd.queries import ServerQueries
 from xmppd.router import Domains, Router
 from xmppd.sessions import Sessions
-
-#: Connections that the kernel holds until we accept them. Below 511, forty clients that connect
-#: at once see some of their SYNs dropped and try again a second later.
-BACKLOG = 1024
+from xmppd.web.site import make_site
 
 
 class Server:
@@ -111,28 +105,6 @@ class Answers:
         self._router.route(element)
 
 
-class _Acceptor(ServerFactory):
-    """Makes a protocol for each connection that is let in."""
-
-    noisy = False
-
-    def __init__(self, accept: Callable[[str], IProtocol | None]) -> None:
-        self._accept = accept
-
-    def buildProtocol(self, addr: IAddress | None) -> Any:
-        return self._accept(getattr(addr, "host", ""))
-
-
-class _TLSAcceptor(TLSMemoryBIOFactory):
-    """The same with TLS from the first byte. Twisted's own wraps even what is not let in."""
-
-    noisy = False
-
-    def buildProtocol(self, addr: IAddress | None) -> Any:
-        wrapped = self.wrappedFactory.buildProtocol(addr)
-        return None if wrapped is None else self.protocol(self, wrapped)
-
-
 class Goodbye(Service):
     """Starts last and stops first: tells systemd, and closes the streams before the listeners."""
 
@@ -154,7 +126,13 @@ class Goodbye(Service):
             "ready: XMPP {domain}, components on {components}, clients on {clients}",
             domain=f"domain{'s' if len(names) > 1 else ''} {', '.join(names)}",
             components=", ".join(config.component.listen),
-            clients=", ".join((*config.client.listen, *config.client.direct_tls_listen)),
+            clients=", ".join(
+                (
+                    *config.client.listen,
+                    *config.client.direct_tls_listen,
+                    *(f"{one} (WebSocket)" for one in config.client.websocket_listen),
+                )
+            ),
         )
         notify("READY=1")
 
@@ -175,48 +153,44 @@ class Goodbye(Service):
         return Deferred.fromCoroutine(self._wait_until_closed())
 
 
-class _Listener(MultiService):
-    """A port. Where it cannot be had the daemon ends, and says which one and why."""
+def _ports(server: Server, reactor: Any) -> Iterator[IService]:
+    client = server.config.client
+    trusted = TrustedProxies(client.trusted_proxies)
 
-    def __init__(self, description: str, service: IService) -> None:
-        super().__init__()
-        self._description = description
-        service.setServiceParent(self)
+    def proxies(port: ClientPort) -> TrustedProxies | None:
+        return trusted if port in client.proxy_protocol else None
 
-    def privilegedStartService(self) -> None:
-        try:
-            super().privilegedStartService()
-        except CannotListenError as error:
-            raise SystemExit(
-                f"xmppd: cannot listen on {self._description}: {error.socketError}. `ss -ltnp` "
-                "says who has the port; listen in xmppd.ini says which ones xmppd wants."
-            ) from None
-
-
-def _listen(
-    description: str, accept: Callable[[str], Any], reactor: Any, context: Any = None
-) -> Any:
-    wanted = description
-    factory: Any = _Acceptor(accept)
-    if context is not None:
-        factory = _TLSAcceptor(context, isClient=False, wrappedFactory=factory)
-    if description.startswith("tcp") and ":backlog=" not in description:
-        description += f":backlog={BACKLOG}"
-    return _Listener(wanted, listening_service(description, factory, reactor))
+    for endpoint in server.config.component.listen:
+        yield listener(endpoint, server.components.accept, reactor, context=server.link_tls)
+    accept = server.clients.accept
+    for endpoint in client.listen:
+        yield listener(endpoint, accept, reactor, proxies=proxies("listen"))
+    for endpoint in client.direct_tls_listen:
+        yield listener(
+            endpoint,
+            accept,
+            reactor,
+            context=server.client_tls,
+            proxies=proxies("direct_tls_listen"),
+        )
+    if client.websocket_listen:
+        site = make_site(server.clients, trusted, client, server.config.xmppd.hostname)
+        for endpoint in client.websocket_listen:
+            yield listener(
+                endpoint,
+                site.accept,
+                reactor,
+                context=server.websocket_tls,
+                proxies=proxies("websocket_listen"),
+            )
 
 
 def make_service(reactor: Any, config: Config) -> MultiService:
     """Answer the daemon as one service. Raises CertificateFault."""
     server = Server(reactor, config)
     daemon = MultiService()
-    for description in config.component.listen:
-        accept = server.components.accept
-        _listen(description, accept, reactor, server.link_tls).setServiceParent(daemon)
-    for description in config.client.listen:
-        _listen(description, server.clients.accept, reactor).setServiceParent(daemon)
-    for description in config.client.direct_tls_listen:
-        accept_client = server.clients.accept
-        _listen(description, accept_client, reactor, server.client_tls).setServiceParent(daemon)
+    for port in _ports(server, reactor):
+        port.setServiceParent(daemon)
     ControlService(reactor, config.xmppd.control_socket, commands(server)).setServiceParent(daemon)
     Goodbye(server, reactor).setServiceParent(daemon)
     return daemon

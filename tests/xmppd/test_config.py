@@ -108,6 +108,43 @@ class ConfigTests(ConfigTestCase):
         found = self.faults(component="listen = tcp:5222\n")
         self.assertIn("[client] listen: tcp:5222 is there twice", found)
 
+    def test_websocket(self) -> None:
+        """Origins, proxies and the public URL of WebSocket."""
+        client = self.load(
+            client="websocket_listen = tcp:5443\nwebsocket_url = wss://meet.example.com/ws\n"
+            "websocket_origins = https://meet.example.com, https://Example.com:443\n"
+            "trusted_proxies = 192.0.2.7, 2001:db8::/64\n"
+            "proxy_protocol = listen, websocket_listen\n"
+        ).client
+        self.assertEqual(
+            client.websocket_origins, ("https://meet.example.com", "https://example.com")
+        )
+        self.assertEqual(list(map(str, client.trusted_proxies)), ["192.0.2.7/32", "2001:db8::/64"])
+        self.assertEqual(client.proxy_protocol, ("listen", "websocket_listen"))
+
+    def test_websocket_faults(self) -> None:
+        """What would be of no use, or is written wrongly, is a fault with a remedy."""
+        found = self.faults(
+            client="websocket_listen = systemd:domain=INET:index=0\n"
+            "websocket_origins = meet.example.com\nproxy_protocol = listen, direct_tls_listen\n"
+        )
+        for words in (
+            "[client] websocket_origins: 'meet.example.com' is no origin. Write scheme and host",
+            "[client] websocket_listen: systemd:domain=INET:index=0 does not say its port",
+            "[client] proxy_protocol: nobody's header would be believed. Set trusted_proxies",
+            "[client] proxy_protocol: direct_tls_listen is empty",
+        ):
+            self.assertIn(words, found)
+        found = self.faults(
+            client="trusted_proxies = 0.0.0.0/0\nproxy_protocol = all\nwebsocket_url = ws://x\n"
+        )
+        for words in (
+            "[client] trusted_proxies: 0.0.0.0/0 is everybody",
+            "[client] proxy_protocol: 'all' is not one of listen, direct_tls_listen",
+            "[client] websocket_url: 'ws://x' is no URL of a WebSocket with TLS",
+        ):
+            self.assertIn(words, found)
+
     def test_international_domain(self) -> None:
         """The domain is kept as XMPP spells it, the hostname as DNS does."""
         self.sections["xmppd"] = "domain = Bücher.example\nhostname = X.Bücher.example\n"

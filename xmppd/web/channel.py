@@ -1,0 +1,117 @@
+"""One HTTP connection: bounded before its peer is known, and then a WebSocket's or gone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet.interfaces import IProtocol
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from twisted.web.resource import IResource
+from twisted.web.server import Request as TwistedRequest
+
+from bridgewire import tls
+from xmppd.clients.connected import Clients
+
+#: Seconds from the connection, TLS included, to the end of a request; and from one to the next.
+REQUEST_TIMEOUT = 10.0
+#: Bytes of a request's body.
+MAX_BODY = 4096
+
+
+class Request(TwistedRequest):
+    """A request whose answer does not tell which software makes it, and cannot be misread."""
+
+    def render(self, resrc: IResource) -> None:
+        self.responseHeaders.removeHeader(b"server")
+        self.setHeader(b"x-content-type-options", b"nosniff")
+        super().render(resrc)
+
+
+class Channel(HTTPChannel):
+    """Holds a place of ``clients`` for ``host`` until it hands its connection over, or ends."""
+
+    totalHeadersSize = 8192
+    MAX_LENGTH = 8192
+    maxHeaders = 64
+
+    log = Logger()
+    clients: Clients
+    host: str
+    transport: Any
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._has_place = True
+        self._refused = False
+        self._successor: IProtocol | None = None
+
+    def move_place(self, host: str) -> bool:
+        """Count this connection as one from ``host``, for which a proxy has made it."""
+        if host == self.host:
+            return True
+        self._leave_place()
+        self._has_place = self.clients.admit(host)
+        self.host = host
+        return self._has_place
+
+    def hand_over(self, protocol: IProtocol, first: bytes) -> None:
+        """Send ``first``, and let ``protocol`` have the connection, and the place, from now on."""
+        self._has_place = False
+        self._successor = protocol
+        self.setTimeout(None)
+        self.transport.unregisterProducer()
+        self.transport.write(first)
+        # This channel, its request and all they hold are garbage from now on.
+        self.transport.wrappedProtocol = protocol
+        protocol.makeConnection(self.transport)
+
+    # What Twisted calls
+
+    def resetTimeout(self) -> None:
+        """A byte now and then is no excuse: the time is for the whole request."""
+
+    def timeoutConnection(self) -> None:
+        self.transport.abortConnection()
+
+    def dataReceived(self, data: bytes) -> None:
+        if not self._refused:
+            super().dataReceived(data)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        if self._successor is not None:  # it came in one piece with the request
+            self._successor.dataReceived(data)
+        elif not self._refused:
+            super().rawDataReceived(data)
+
+    def allHeadersReceived(self) -> None:
+        if self.length is None:
+            self._refuse(b"411 Length Required")
+        elif self.length > MAX_BODY:
+            self._refuse(b"413 Content Too Large")
+        else:
+            super().allHeadersReceived()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if reason.check(SSL.Error):
+            failure = tls.failure(reason, tls.CLIENT_PORT)
+            key = (failure.step, failure.reason, failure.text)
+            text = "TLS with {peer}: {failure}"
+            self.clients.quiet.warn(self.log, key, text, peer=self.host, failure=str(failure))
+        self._leave_place()
+        super().connectionLost(reason)
+
+    def _refuse(self, status: bytes) -> None:
+        self._refused = True
+        self.transport.write(
+            b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        )
+        self.loseConnection()
+
+    def _leave_place(self) -> None:
+        if self._has_place:
+            self._has_place = False
+            self.clients.dismiss(self.host)
