@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from bridgewire.login import LoginReply
 from bridgewire.sasl import sasl_message
@@ -174,6 +175,20 @@ class ManagementTests(ManagedCase):
         bob, id_ = self.managed("bob")
         self.bound("alice").type(MESSAGE.format("bob@example.com/phone", 1))
         self.clock.advance(ACK_TIMEOUT)
+        self.assertTrue(bob.transport.aborted)
+        bob.lose()
+        self.assertIn("<resumed", self.resume(id_, 0, "bob")[1])
+
+    def test_not_read(self) -> None:
+        """A connection that takes nothing any more is cut, and the session waits."""
+        bob, id_ = self.managed("bob")
+        bob.stream.pauseProducing()
+        alice = self.bound("alice")
+        text = "x" * 200_000
+        for _ in range(2):
+            alice.type(f"<message to='bob@example.com/phone'><body>{text}</body></message>")
+        bob.stream._limits = replace(bob.stream._limits, unsent_bytes=1000)
+        alice.type(MESSAGE.format("bob@example.com/phone", 1))
         self.assertTrue(bob.transport.aborted)
         bob.lose()
         self.assertIn("<resumed", self.resume(id_, 0, "bob")[1])

@@ -95,6 +95,11 @@ class ClientSession:
         """True while it waits for its client to come back."""
         return self._stream is None
 
+    @property
+    def resumable(self) -> bool:
+        """True where its client may come back to it (XEP-0198)."""
+        return self._management is not None and self._management.id is not None
+
     # What comes from the client
 
     def receive(self, stanza: Element) -> None:
@@ -237,7 +242,7 @@ class ClientSession:
         self._stream = None
         if self._over:
             return
-        if self._management is None or self._management.id is None:
+        if self._management is None or not self.resumable:
             self.close()
             return
         self._management.asked = False
@@ -302,7 +307,7 @@ class ClientSession:
             callbridge=self._vouched.callbridge.host,
             away=self.away,
             active=self._active,
-            resumable=self._management is not None and self._management.id is not None,
+            resumable=self.resumable,
         )
 
 

@@ -137,6 +137,10 @@ class ClientStream:
         self.machine.ended()
 
     def fault(self, fault: StreamFault) -> None:
+        unread = fault.condition == "resource-constraint"
+        if unread and self._session is not None and self._session.resumable:
+            self.stream.abort()  # more likely the network does not get it there: the session waits
+            return
         self.machine.refused(fault.condition, fault.text, fault.application)
 
     def lost(self, reason: Failure) -> None:
