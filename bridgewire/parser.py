@@ -161,7 +161,6 @@ class StreamParser(ExpatElementStream):
         self.ElementEvent = self._stanza_ended
         self.DocumentEndEvent = self._document_ended
         expat = self.parser
-        expat.buffer_text = True
         expat.XmlDeclHandler = self._declaration
         expat.StartDoctypeDeclHandler = _refuse_doctype
         expat.CommentHandler = _refuse_comment
@@ -247,6 +246,8 @@ class StreamParser(ExpatElementStream):
         self._elements += 1
         self._total_elements += 1
         limits = self.limits
+        if self._depth == 2:
+            self.parser.buffer_text = True
         if self._depth > limits.depth:
             raise StreamFault("policy-violation", "elements nested too deep")
         if self._elements > limits.elements:
@@ -284,6 +285,8 @@ class StreamParser(ExpatElementStream):
         self._stanza_start = self.parser.CurrentByteIndex
         self._elements = 0
         self._expanded = 0
+        # Text between stanzas is a fault, and has to be told before one that comes after it.
+        self.parser.buffer_text = False
 
     def _document_started(self, root: Element) -> None:
         if (root.uri, root.name) != (STREAMS, "stream"):

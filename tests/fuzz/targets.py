@@ -1,0 +1,160 @@
+"""What is fuzzed: each target takes bytes, and raises where something is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from twisted.logger import LogEvent, LogLevel, globalLogPublisher
+
+from bridgewire.iq import RequestFailed
+from bridgewire.login import LoginReply, LoginRequest, Serve
+from bridgewire.parser import AFTER_LOGIN, BEFORE_LOGIN, Header, Stanza, StreamFault, StreamParser
+from bridgewire.sasl import WireFault
+from bridgewire.session_end import EndSessions, SessionEnded
+from tests.support.memory import Peer
+from tests.xmppd.test_client_stream import ClientCase
+from tests.xmppd.test_random_walks import TYPED
+
+Target = Callable[[bytes], None]
+Seeds = Callable[[], Iterable[bytes]]
+
+VECTORS = Path(__file__).parents[1] / "vectors" / "login"
+HEADER = (
+    b"<stream:stream to='example.com' version='1.0' xmlns='jabber:client' "
+    b"xmlns:stream='http://etherx.jabber.org/streams'>"
+)
+MESSAGES = (Serve, LoginRequest, LoginReply, EndSessions, SessionEnded)
+_errors: list[LogEvent] = []
+
+
+def _watch(event: LogEvent) -> None:
+    if event["log_level"] in (LogLevel.error, LogLevel.critical) or "log_failure" in event:
+        _errors.append(event)
+
+
+globalLogPublisher.addObserver(_watch)
+
+
+def _expect_no_errors() -> None:
+    if _errors:
+        event = _errors[0]
+        _errors.clear()
+        failure = event.get("log_failure")
+        raise AssertionError(failure.getTraceback() if failure else event)
+
+
+def parser(data: bytes) -> None:
+    """The same bytes give the same events however they are cut, within the limits."""
+    limits = (BEFORE_LOGIN, AFTER_LOGIN)[len(data) % 2]
+    cut = data[0] if data else 0
+    whole = StreamParser(limits).feed(HEADER + data)
+    piecewise = StreamParser(limits)
+    events = []
+    text = HEADER + data
+    for at in range(0, len(text), cut % 7 + 1):
+        events += piecewise.feed(text[at : at + cut % 7 + 1])
+    shown = [[_shown(event) for event in some] for some in (whole, events)]
+    assert shown[0] == shown[1], shown
+    for event in whole:
+        if isinstance(event, Stanza):
+            again = StreamParser(AFTER_LOGIN).feed(HEADER + event.element.toXml().encode())
+            assert len(again) == 2, (event.element.toXml(), again)
+
+
+def _shown(event: object) -> object:
+    if isinstance(event, Header | Stanza):
+        return event.element.toXml()
+    return (event.condition,) if isinstance(event, StreamFault) else type(event)
+
+
+def login(data: bytes) -> None:
+    """A message of the link is read, or is a fault."""
+    for event in StreamParser(AFTER_LOGIN).feed(HEADER + data):
+        if isinstance(event, Stanza):
+            for kind in MESSAGES:
+                try:
+                    message = kind.from_element(event.element.firstChildElement())
+                except WireFault:
+                    continue
+                again = kind.from_element(message.to_element())
+                assert type(again) is type(message)
+
+
+class _Client(ClientCase):
+    def runTest(self) -> None:
+        pass
+
+
+STARTS = ("connect", "secured", "offered", "bound")
+
+
+def client(data: bytes) -> None:
+    """Whatever a client sends in whatever pieces, and the world does meanwhile, nothing breaks.
+
+    The first byte says how far the client has come; bytes that can be in no UTF-8 separate packets
+    and say what happens between them.
+    """
+    case = _Client()
+    case.setUp()
+    peer: Peer = getattr(case, STARTS[data[0] % len(STARTS) if data else 0])()
+    peer.transport.tls = None  # where it has begun, it is done
+    packet = bytearray()
+    for byte in data[1:]:
+        if byte < 0xF8:
+            packet.append(byte)
+            continue
+        _send(case, peer, bytes(packet))
+        packet.clear()
+        _happen(case, byte)
+    _send(case, peer, bytes(packet))
+    if peer.stream.stream is not None:
+        peer.lose()
+    case.clients.close()
+    for _, waiting in case.bridge.asked:
+        waiting.addErrback(lambda _: None)
+    assert not case.clock.getDelayedCalls(), case.clock.getDelayedCalls()
+    assert (len(case.sessions), case.logins.waiting, case.bridge.outstanding) == (0, 0, 0)
+    _expect_no_errors()
+
+
+def _send(case: ClientCase, peer: Peer, packet: bytes) -> None:
+    if packet and peer.stream.stream is not None:
+        if peer.transport.tls is not None:
+            peer.transport.tls = None
+            peer.stream.handshakeCompleted()
+        peer.stream.dataReceived(packet)
+
+
+def _happen(case: ClientCase, byte: int) -> None:
+    waiting = bool(case.bridge.asked) and not case.bridge.asked[-1][1].called
+    if byte == 0xF8:
+        case.clock.advance(5)
+    elif byte == 0xF9:
+        case.clock.advance(400)
+    elif waiting and byte == 0xFA:
+        case.bridge.reply("challenge")
+    elif waiting and byte == 0xFB:
+        case.bridge.reply("success", "alice")
+    elif waiting and byte == 0xFC:
+        case.bridge.reply("failure")
+    elif waiting and byte == 0xFD:
+        case.bridge.fail(RequestFailed("bad-request"))
+
+
+def _typed() -> Iterable[bytes]:
+    for start in range(len(STARTS)):
+        for text in TYPED:
+            yield bytes([start]) + text.encode()
+            yield bytes([start]) + HEADER + text.encode() + b"\xfb" + HEADER + text.encode()
+
+
+def _vectors() -> Iterable[bytes]:
+    return (path.read_bytes() for path in sorted(VECTORS.glob("*.xml")))
+
+
+TARGETS: dict[str, tuple[Target, Seeds]] = {
+    "parser": (parser, lambda: [text.encode() for text in TYPED]),
+    "login": (login, _vectors),
+    "client": (client, _typed),
+}
