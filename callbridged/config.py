@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
+from callbridged.scram_keys import normal_password
 from daemonkit.hosts import HostPort, parse_domain, parse_host_port, parse_label
 from daemonkit.ini import IniReader, Section, Setting
 from daemonkit.section import parse_integer
@@ -77,9 +78,15 @@ class Users:
 
 @dataclass(frozen=True)
 class Guest:
-    """``[guest]``: accounts made on demand."""
+    """``[guest]``: who is let in without an account.
+
+    ``access_code`` empty: anybody. ``lifetime`` in seconds.
+    """
 
     enabled: bool
+    access_code: str = field(repr=False)
+    max_guests: int
+    lifetime: float
 
 
 @dataclass(frozen=True)
@@ -188,9 +195,22 @@ def _link(section: Section) -> Link:
 
 
 def _guest(section: Section) -> Guest:
-    guest = Guest(section.boolean("enabled", False))
-    if guest.enabled:
-        section.fault("enabled", "this version has no guest accounts yet. Set it to no.")
+    inline = section.secret("access_code")
+    in_file = section.optional_secret_file("access_code_file")
+    if inline and section.has("access_code_file"):
+        section.fault("access_code", "there is an access_code_file as well. Keep one of the two.")
+    guest = Guest(
+        enabled=section.boolean("enabled", False),
+        access_code=inline or in_file,
+        max_guests=section.integer("max_guests", 100, minimum=1, maximum=100_000),
+        lifetime=section.duration("lifetime", 8 * 3600.0, minimum=60.0, maximum=240 * 3600.0),
+    )
+    if guest.access_code:
+        try:
+            normal_password(guest.access_code)
+        except ValueError as error:
+            key = "access_code" if inline else "access_code_file"
+            section.fault(key, f"clients could not send this code ({error}). Choose another.")
     return guest
 
 

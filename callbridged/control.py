@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bridgewire.sasl import WireFault
+from bridgewire.session_end import EndSessions
 from callbridged.config import Config
+from callbridged.ending import end_sessions
+from callbridged.guests import Guests
 from callbridged.links import Links
 from callbridged.login import LoginService
 from callbridged.relay import Relay
+from daemonkit.calling import CommandError
 
 
 def commands(
-    config: Config, links: Links, logins: LoginService, relay: Relay
+    config: Config, links: Links, logins: LoginService, relay: Relay, guests: Guests | None
 ) -> Mapping[str, Callable[[dict[str, Any]], object]]:
     """Answer the commands by name; each takes the arguments and answers something for JSON."""
 
@@ -37,4 +42,33 @@ def commands(
         relay.drain(False)
         return {"draining": False, "outstanding_logins": logins.outstanding()}
 
-    return {"status": status, "drain": drain, "resume": resume}
+    async def kick(arguments: dict[str, Any]) -> object:
+        """End the sessions of ``user``, or the one with ``resource``; ``reason`` is told them."""
+        what = EndSessions(
+            str(arguments.get("user", "")),
+            arguments.get("resource"),
+            str(arguments.get("reason") or ""),
+        )
+        try:
+            EndSessions.from_element(what.to_element())
+        except (WireFault, AttributeError, TypeError) as fault:
+            raise CommandError(f"this cannot be asked of an XMPP server: {fault}.") from None
+        if not relay.links:
+            raise CommandError(
+                "no XMPP server is connected, so no session can be ended. callbridgectl status "
+                "says why."
+            )
+        ended = await end_sessions(relay.links, what)
+        return {"ended": ended.sessions, "servers": ended.servers, "silent": list(ended.silent)}
+
+    def list_guests(_: dict[str, Any]) -> object:
+        """Who is there without an account; None where guests are not enabled."""
+        return None if guests is None else guests.status()
+
+    return {
+        "status": status,
+        "drain": drain,
+        "resume": resume,
+        "kick": kick,
+        "guests": list_guests,
+    }

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from callbridged import users
+from callbridged import ending_ctl, users
 from callbridged.config import DEFAULT_PATH, load
 from daemonkit.calling import call
 from daemonkit.ctl import Frame, show
@@ -16,6 +16,7 @@ EXAMPLES = """\
 examples:
   callbridgectl status
   callbridgectl user add alice
+  callbridgectl kick alice --reason "Please log in again."
   callbridgectl config
       What is set, and what is left at its default.
   callbridgectl drain
@@ -35,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     frame.command("config", config, "every setting, its value and where it comes from")
     frame.command("drain", drain, "take no new logins; those under way go on")
     frame.command("resume", resume, "take logins again")
+    ending_ctl.add_commands(frame)
     users.add_commands(frame)
     return frame.run(argv)
 

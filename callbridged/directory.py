@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from callbridged.backends import IAccounts, IDecoySource, IUserBackend
+from callbridged.guests import ACCOUNT, Guests
 from callbridged.scram_keys import ITERATIONS, Decoys, ScramKeys
 
 
 class Directory:
-    """Users of a backend, and decoys in the place of users who do not exist.
+    """Users of a backend, the guests' account, and decoys in the place of who does not exist.
 
-    Names that are ``reserved`` are nobody's: the backend is asked all the same, so that it takes
-    as long, and what it says does not count.
+    For names that are the guests' the backend is asked all the same, so that it takes as long; what
+    it says does not count.
     """
 
     def __init__(
-        self,
-        backend: IUserBackend,
-        decoy_key: bytes,
-        reserved: Callable[[str], bool] = lambda username: False,
+        self, backend: IUserBackend, decoy_key: bytes, guests: Guests | None = None
     ) -> None:
         """``decoy_key`` is for a backend that has none of its own."""
         self._backend = backend
         self._decoy_key = decoy_key
-        self.reserved = reserved
+        self._guests = guests
 
     @property
     def mechanisms(self) -> frozenset[str]:
-        """What the backend has an answer for now, as `IUserBackend.mechanisms`."""
-        return self._backend.mechanisms
+        """What there is an answer for now, as `IUserBackend.mechanisms`."""
+        of_backend: frozenset[str] = self._backend.mechanisms
+        if self._guests is None or self._guests.anonymous:
+            return of_backend
+        return of_backend | {"PLAIN"}
 
     @property
     def knows_accounts(self) -> bool:
@@ -43,20 +42,39 @@ class Directory:
         """
         keys = await self._backend.scram_keys(username, scheme)
         decoy = self._decoy(username, scheme)  # in any case: it takes its time
-        return decoy if keys is None or self.reserved(username) else keys
+        if self._guests is not None and self._guests.reserves(username):
+            keys = self._guests.scram_keys(username, scheme)
+        return decoy if keys is None else keys
 
     async def check_password(self, username: str, password: str) -> bool:
         """True where there is such a user, and this is the password. Raises as the backend."""
-        right = await self._backend.check_password(username, password)
-        return right and not self.reserved(username)
+        right = False
+        if "PLAIN" in self._backend.mechanisms:
+            right = await self._backend.check_password(username, password)
+        if self._guests is not None and self._guests.reserves(username):
+            right = self._guests.check_password(username, password)
+        return right
 
     async def fingerprint(self, username: str) -> bytes | None:
         """Answer what changes with the user's password; None: there is no such user, or nobody
         can say. Raises as the backend."""
-        accounts = IAccounts(self._backend, None)
-        if accounts is None or self.reserved(username):
+        if self._guests is not None and self._guests.reserves(username):
             return None
-        found: bytes | None = await accounts.fingerprint(username)
+        return await self._fingerprint(username)
+
+    async def has(self, username: str) -> bool:
+        """True where the backend is known to have such a user. Raises as the backend."""
+        return await self._fingerprint(username) is not None
+
+    def why_not(self, username: str) -> str:
+        """Answer what the log should say of a user who is not let in, mostly nothing."""
+        if self._guests is not None and self._guests.reserves(username) and username != ACCOUNT:
+            return "names like this are kept for guests while [guest] has enabled = yes"
+        return ""
+
+    async def _fingerprint(self, username: str) -> bytes | None:
+        accounts = IAccounts(self._backend, None)
+        found: bytes | None = None if accounts is None else await accounts.fingerprint(username)
         return found
 
     def _decoy(self, username: str, scheme: str) -> ScramKeys:

@@ -21,6 +21,7 @@ from bridgewire.sasl import WireFault, sasl_data, sasl_failure, sasl_message
 from bridgewire.steps import Step
 from callbridged.backends import BackendUnavailable, IUserBackend
 from callbridged.directory import Directory
+from callbridged.guests import Guests
 from callbridged.mechanisms import MECHANISMS
 from callbridged.mechanisms.exchange import (
     Answer,
@@ -31,6 +32,7 @@ from callbridged.mechanisms.exchange import (
     Terms,
 )
 from callbridged.user_certificates import UserCertificates
+from callbridged.welcome import Welcome
 from daemonkit.quiet import Quiet
 from daemonkit.units import format_duration
 
@@ -96,16 +98,20 @@ class LoginService:
         capacity: int = 200,
         decoy_key: bytes | None = None,
         certificates: UserCertificates | None = None,
+        guests: Guests | None = None,
     ) -> None:
-        """``capacity``: logins at once, over all links. ``certificates`` None: no EXTERNAL.
+        """``capacity``: logins at once, over all links.
+
+        ``certificates`` None: no EXTERNAL. ``guests`` None: nobody without an account.
 
         ``decoy_key``: for backends that have none of their own; None: one for this process.
         """
         #: True: no new logins. Those under way go on.
         self.draining = False
         self._clock = clock
-        users = Directory(backend, decoy_key or os.urandom(32))
-        self._means = Means(users, parse_jid(domain).host, certificates)
+        users = Directory(backend, decoy_key or os.urandom(32), guests)
+        self._means = Means(users, parse_jid(domain).host, certificates, guests)
+        self._welcome = Welcome(users, guests)
         self._capacity = capacity
         self._links: dict[Hashable, _Link] = {}
         self._open = 0
@@ -201,9 +207,11 @@ class LoginService:
             if session.outcome is None:  # not by us, but by whoever asked
                 self._end(session, "aborted")
                 raise
+            return LoginReply(session.id, sasl_failure(_CUT_OFF[session.outcome]))
         finally:
             session.working = None
         if session.outcome in _CUT_OFF:  # whatever the backend made of that
+            self._welcome.withdraw(reply)
             return LoginReply(session.id, sasl_failure(_CUT_OFF[session.outcome]))
         return reply
 
@@ -212,6 +220,9 @@ class LoginService:
         why = ""
         try:
             answer = await self._take(session, element)
+            if isinstance(answer, Challenge):
+                return LoginReply(session.id, sasl_message("challenge", answer.data))
+            reply = await self._welcome.reply(session.id, session.peer, answer)
         except CancelledError:
             raise
         except SaslFailure as failure:
@@ -223,10 +234,9 @@ class LoginService:
             condition = "temporary-auth-failure"
             self.log.failure("Error in answering a login")
         else:
-            if isinstance(answer, Challenge):
-                return LoginReply(session.id, sasl_message("challenge", answer.data))
-            self._end(session, "success")
-            return LoginReply(session.id, sasl_message("success", answer.data), answer.username)
+            other = "" if reply.username == answer.username else f"as {reply.username}"
+            self._end(session, "success", other)
+            return reply
         self._end(session, condition, why)
         return LoginReply(session.id, sasl_failure(condition))
 
@@ -237,7 +247,8 @@ class LoginService:
             data = sasl_data(element)
         except WireFault as fault:
             raise SaslFailure(fault.condition, str(fault)) from None
-        if data is None and element.name == "auth":
+        silent = MECHANISMS[session.mechanism].may_be_silent
+        if data is None and element.name == "auth" and not silent:
             return Challenge(None)  # RFC 6120 section 6.4.2: the client begins after this
         return await session.exchange.take(data or b"")
 

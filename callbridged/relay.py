@@ -18,7 +18,9 @@ from bridgewire.login import LoginRequest, Serve
 from bridgewire.namespaces import LOGIN
 from bridgewire.queries import Queries
 from bridgewire.sasl import WireFault
+from bridgewire.session_end import SessionEnded
 from bridgewire.steps import Step
+from callbridged.guests import Guests
 from callbridged.link_interface import ActiveLink
 from callbridged.login import LoginService, NoRoom
 from daemonkit.quiet import Quiet
@@ -33,8 +35,11 @@ class Relay:
 
     log = Logger()
 
-    def __init__(self, clock: IReactorTime, logins: LoginService) -> None:
+    def __init__(
+        self, clock: IReactorTime, logins: LoginService, guests: Guests | None = None
+    ) -> None:
         self._logins = logins
+        self._guests = guests
         self._quiet = Quiet(clock)
         self._queries: dict[ActiveLink, Queries] = {}
         self._draining: set[ActiveLink] = set()
@@ -54,6 +59,8 @@ class Relay:
         elif element.getAttribute("from") != link.domain or element.getAttribute("type") != "set":
             if element.getAttribute("type") in ("get", "set"):  # nobody else may ask
                 link.send(StanzaError("forbidden").toResponse(element))
+        elif payload.name == "session-ended":
+            self._session_ended(link, element, payload)
         else:
             detach(self._answer(link, element, payload), self.log, "answering a login")
 
@@ -78,6 +85,11 @@ class Relay:
         """What the service answers has changed: say so over every link."""
         for link in self._queries:
             self._offer(link)
+
+    @property
+    def links(self) -> list[ActiveLink]:
+        """Those that are registered now."""
+        return list(self._queries)
 
     def _offer(self, link: ActiveLink) -> None:
         capacity = 0 if link in self._draining else self._logins.capacity
@@ -108,13 +120,26 @@ class Relay:
                 why=failure.getErrorMessage() or type(failure.value).__name__,
             )
 
+    def _session_ended(self, link: ActiveLink, iq: Element, payload: Element) -> None:
+        try:
+            over = SessionEnded.from_element(payload)
+        except WireFault as fault:
+            self._refuse(link, iq, fault)
+            return
+        if self._guests is not None:
+            self._guests.ended(over.username, over.session)
+        link.send(toResponse(iq, "result"))
+
+    def _refuse(self, link: ActiveLink, iq: Element, fault: WireFault) -> None:
+        text = "{target} sent a bad login: {fault}"
+        self._quiet.warn(self.log, link.target, text, target=link.target, fault=str(fault))
+        link.send(StanzaError(fault.condition, type="modify").toResponse(iq))
+
     async def _answer(self, link: ActiveLink, iq: Element, payload: Element) -> None:
         try:
             reply = await self._logins.answer(LoginRequest.from_element(payload), link)
         except WireFault as fault:
-            text = "{target} sent a bad login: {fault}"
-            self._quiet.warn(self.log, link.target, text, target=link.target, fault=str(fault))
-            link.send(StanzaError(fault.condition, type="modify").toResponse(iq))
+            self._refuse(link, iq, fault)
         except NoRoom:
             link.send(StanzaError("resource-constraint", type="wait").toResponse(iq))
         else:

@@ -23,6 +23,17 @@ MIN_SALT_OCTETS = 12
 _OCTETS = {name: ScramMechanism(name).hf().digest_size for name in SCHEMES}
 
 
+def normal_password(password: str) -> str:
+    """Answer a password as it counts (RFC 4013, SASLprep). Raises ValueError."""
+    try:
+        normal: str = saslprep(password)
+    except ScramException as error:
+        raise ValueError(error.args[0]) from None
+    if not normal:
+        raise ValueError("it is empty")
+    return normal
+
+
 @dataclass(frozen=True)
 class ScramKeys:
     """What a server keeps of a password for one mechanism. Whoever has it can guess passwords."""
@@ -47,9 +58,8 @@ class ScramKeys:
         """
         if salt is None:
             salt = secrets.token_bytes(SALT_OCTETS)
+        normal_password(password)
         try:
-            if not saslprep(password):
-                raise ValueError("it is empty")
             made = ScramMechanism(mechanism).make_auth_info(password, iterations, salt)
         except ScramException as error:
             raise ValueError(error.args[0]) from None

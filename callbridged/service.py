@@ -18,6 +18,7 @@ from callbridged.config import Config
 from callbridged.control import commands
 from callbridged.discovery import Discovery, FixedAddress, SrvDiscovery
 from callbridged.dns import Resolver
+from callbridged.guests import Guests
 from callbridged.link_interface import LinkSettings
 from callbridged.links import Links
 from callbridged.login import LoginService
@@ -118,8 +119,14 @@ def make_service(reactor: Any, config: Config) -> MultiService:
         certificates = UserCertificates(load_authorities(config.tls.user_ca))
         if not IAccounts.providedBy(backend):
             warnings.append(_NO_ACCOUNTS.format(config.users.backend, "[tls] user_ca"))
-    logins = LoginService(reactor, backend, callbridge.domain, certificates=certificates)
-    relay = Relay(reactor, logins)
+    guests = None
+    if config.guest.enabled:
+        guest = config.guest
+        guests = Guests(reactor, guest.access_code, guest.max_guests, guest.lifetime)
+    logins = LoginService(
+        reactor, backend, callbridge.domain, certificates=certificates, guests=guests
+    )
+    relay = Relay(reactor, logins, guests)
     if IMechanismsChange.providedBy(backend):
         IMechanismsChange(backend).changed = relay.offer_again
     links = Links(reactor, discovery, resolver, settings, relay, limit=callbridge.links)
@@ -129,7 +136,7 @@ def make_service(reactor: Any, config: Config) -> MultiService:
         IService(backend).setServiceParent(daemon)
     links.setServiceParent(daemon)
     control = ControlService(
-        reactor, callbridge.control_socket, commands(config, links, logins, relay)
+        reactor, callbridge.control_socket, commands(config, links, logins, relay, guests)
     )
     control.setServiceParent(daemon)
     Readiness().setServiceParent(daemon)

@@ -11,7 +11,9 @@ from callbridged.backends import BackendFault, find_factory
 from callbridged.backends.file import FileBackendFactory, users_path
 from callbridged.backends.users_file import MAX_FILE, Users, parse, put
 from callbridged.config import load
+from callbridged.ending_ctl import TIMEOUT, said_of
 from callbridged.scram_keys import ITERATIONS, MAX_ITERATIONS, MIN_ITERATIONS, SCHEMES, ScramKeys
+from daemonkit.calling import CommandError, NotRunning, call
 from daemonkit.ctl import Frame, show
 from daemonkit.replace import directory_lock, replace_file
 from daemonkit.terminal import CtlFailure, read_secret, table
@@ -87,7 +89,24 @@ def delete(options: argparse.Namespace) -> None:
         return put(content, name, None)
 
     _change(path, change)
-    show(options, {"user": name}, lambda: [f"{name} may not log in any more."])
+    ended, said = _end_sessions(options, name)
+    lines = [f"{name} may not log in any more.", *said]
+    show(options, {"user": name, "sessions_ended": ended}, lambda: lines)
+
+
+def _end_sessions(options: argparse.Namespace, name: str) -> tuple[int | None, list[str]]:
+    """Let the daemon end the sessions of a user who is gone; one that does not run holds none.
+
+    Answers how many, None where nobody could be asked, and what to say.
+    """
+    socket = load(options.config, check_files=False).callbridge.control_socket
+    try:
+        answer = call(socket, "kick", TIMEOUT, user=name, reason="This account has been removed.")
+    except NotRunning as why:
+        return None, [] if why.down else [f"Sessions of {name}, if any, go on: {why}"]
+    except CommandError as why:
+        return None, [f"Sessions of {name}, if any, go on: {why}"]
+    return answer["ended"], [said_of(answer)]
 
 
 def list_(options: argparse.Namespace) -> int:

@@ -209,6 +209,15 @@ class Section:
             self._warn_if_exposed(path)
         return secret
 
+    def optional_secret_file(self, key: str) -> str:
+        """Answer as `secret_file`; the empty text where no file is named."""
+        absolute = self._findings.path.absolute().parent.joinpath
+        path = self.parsed(key, absolute, None, shown=lambda value: str(value or ""))
+        secret = self._check(key, path, files.read_secret) or ""
+        if secret and path is not None:
+            self._warn_if_exposed(path)
+        return secret
+
     def secret(self, key: str) -> str:
         """Answer a secret that stands in the ini file itself, or the empty text."""
         value = self.parsed(

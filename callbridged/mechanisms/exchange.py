@@ -9,6 +9,7 @@ from typing import Protocol
 from bridgewire.jid import InvalidFormat, parse_jid
 from bridgewire.username import parse_username
 from callbridged.directory import Directory
+from callbridged.guests import Guests
 from callbridged.user_certificates import UserCertificates
 
 
@@ -44,11 +45,15 @@ Answer = Challenge | Success
 
 @dataclass(frozen=True)
 class Means:
-    """What all exchanges of a Call Bridge are held with. ``certificates`` None: no EXTERNAL."""
+    """What all exchanges of a Call Bridge are held with.
+
+    ``certificates`` None: no EXTERNAL. ``guests`` None: nobody without an account.
+    """
 
     users: Directory
     domain: str
     certificates: UserCertificates | None = None
+    guests: Guests | None = None
 
 
 @dataclass(frozen=True)
@@ -87,11 +92,15 @@ class Exchange(Protocol):
 
 @dataclass(frozen=True)
 class Mechanism:
-    """How a mechanism is begun; ``name`` as it is offered, ``served`` where it can be."""
+    """How a mechanism is begun; ``name`` as it is offered, ``served`` where it can be.
+
+    ``may_be_silent``: no initial response is as good as an empty one.
+    """
 
     name: str
     begin: Callable[[Terms], Exchange]
     served: Callable[[Means], bool]
+    may_be_silent: bool = False
 
 
 def text_of(data: bytes) -> str:

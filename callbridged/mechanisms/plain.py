@@ -36,7 +36,7 @@ class Plain:
         self.username = username = local_name(name)
         check_authzid(authzid, username, self._terms.domain)
         if not await self._terms.users.check_password(username, password):
-            raise SaslFailure("not-authorized")
+            raise SaslFailure("not-authorized", self._terms.users.why_not(username))
         return Success(username)
 
 

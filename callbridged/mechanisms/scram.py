@@ -96,7 +96,7 @@ class Scram:
             self._server.set_client_final(message)
             answer: str = self._server.get_server_final()
         except ScramException as error:
-            raise _failure(error) from None
+            raise _failure(error, self._terms.users.why_not(self.username)) from None
         return Success(self.username, answer.encode())
 
     def _read_name(self, first: str) -> str:
@@ -120,10 +120,10 @@ class _ToRepeat:
         return self._octets
 
 
-def _failure(error: ScramException) -> SaslFailure:
+def _failure(error: ScramException, why_not: str = "") -> SaslFailure:
     why = error.server_error.value if error.server_error else ""
     if why in _NOT_AUTHORIZED:
-        return SaslFailure("not-authorized", _NOT_AUTHORIZED[why])
+        return SaslFailure("not-authorized", _NOT_AUTHORIZED[why] or why_not)
     return SaslFailure("malformed-request", error.args[0])
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from callbridged.config import Config, Dns, Link, load
+from callbridged.config import Config, Dns, Guest, Link, load
 from daemonkit.ini import ConfigurationFault
 
 SHIPPED = Path(__file__).resolve().parents[2] / "etc" / "callbridged" / "callbridged.ini"
@@ -148,6 +148,29 @@ class ConfigTests(ConfigTestCase):
         self.assertIsNone(self.load().tls.user_ca)
         self.assertEqual(self.load(tls="user_ca = ca.crt\n").tls.user_ca, self.directory / "ca.crt")
         self.assertIn("[tls] user_ca:", self.faults(tls="user_ca = nope.crt\n"))
+
+    def test_guests(self) -> None:
+        """Guests need no code; one may stand here or in a file, and is not shown."""
+        self.assertEqual(self.load().guest, Guest(False, "", 100, 8 * 3600.0))
+        (self.directory / "code").touch(0o600)
+        (self.directory / "code").write_text("open sesame\n")
+        for line in ("access_code = open sesame\n", "access_code_file = code\n"):
+            more = "enabled = yes\nmax_guests = 5\nlifetime = 10m\n" + line
+            config = self.load(guest=more)
+            self.assertEqual(config.guest, Guest(True, "open sesame", 5, 600.0))
+            self.assertNotIn("sesame", repr(config) + repr(config.settings))
+        self.assertEqual(config.warnings, ())
+
+    def test_guest_faults(self) -> None:
+        """Two codes, one that nobody could send, a file that is not there, and bad bounds."""
+        both = "access_code = hunter2\naccess_code_file = secret\n"
+        self.assertIn("an access_code_file as well", self.faults(guest=both))
+        found = self.faults(guest="access_code = \U0001f600\nmax_guests = 0\nlifetime = 11111h\n")
+        for words in ("clients could not send this code", "from 1 to 100000", "from 1m to 240h"):
+            self.assertIn(words, found)
+        found = self.faults(guest="access_code_file = nope\n")
+        self.assertIn("[guest] access_code_file:", found)
+        self.assertIn("it has one fault", found)
 
     def test_nameservers(self) -> None:
         """Name servers stand between commas, on port 53 unless they have another."""

@@ -11,25 +11,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
-from zope.interface import implementer
 
 from bridgewire.sasl import sasl_data, sasl_message
-from callbridged.backends import IAccounts
 from callbridged.login import LoginService
 from callbridged.user_certificates import XMPP_ADDRESS, CertificateRefused, UserCertificates
+from tests.callbridged.accounts import Accounts
 from tests.callbridged.logins import LoginCase
-from tests.callbridged.people import PASSWORDS, MemoryBackend, auth
+from tests.callbridged.people import MemoryBackend, auth
 from tests.support.ca import CertificateAuthority
-
-
-@implementer(IAccounts)
-class Accounts(MemoryBackend):
-    """Can say who is a user."""
-
-    async def fingerprint(self, username: str) -> bytes | None:
-        await self._look(username)
-        password = PASSWORDS.get(username)
-        return None if password is None else password.encode()
 
 
 def address(text: str) -> x509.OtherName:

@@ -14,6 +14,7 @@ from bridgewire.iq import RequestFailed
 from bridgewire.login import LoginReply, LoginRequest
 from bridgewire.namespaces import LOGIN, SASL
 from bridgewire.sasl import sasl_failure
+from bridgewire.session_end import SessionEnded
 from callbridged.login import NoRoom
 from callbridged.relay import Relay
 
@@ -65,6 +66,16 @@ class Service:
         self.lost.append(link)
 
 
+class GuestsThatEnd:
+    """Writes down whose session ended."""
+
+    def __init__(self) -> None:
+        self.over: list[tuple[str, str]] = []
+
+    def ended(self, name: str, session: str) -> None:
+        self.over.append((name, session))
+
+
 def login(sender: str = "example.com", kind: str = "set", session: str = "s1") -> Element:
     iq = Element((None, "iq"))
     iq["type"], iq["id"], iq["from"], iq["to"] = kind, "7", sender, "cb1.example.com"
@@ -80,7 +91,8 @@ class RelayTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.service = Service()
-        self.relay = Relay(Clock(), self.service)  # type: ignore[arg-type]
+        self.guests = GuestsThatEnd()
+        self.relay = Relay(Clock(), self.service, self.guests)  # type: ignore[arg-type]
         self.link = Link()
         self.relay.link_registered(self.link)  # type: ignore[arg-type]
 
@@ -121,6 +133,23 @@ class RelayTests(SynchronousTestCase):
     def test_bad_login(self) -> None:
         """A login that cannot be read is a bad request."""
         self.assertIn("<bad-request", self.receive(login(session="")))
+
+    def session_ended(self, username: str, sender: str = "example.com") -> Element:
+        iq = login(sender)
+        iq.children = [SessionEnded("s1", username).to_element()]
+        return iq
+
+    def test_session_ended(self) -> None:
+        """The server says that a session is over: the guests hear of it, and it is confirmed."""
+        answer = self.receive(self.session_ended("guest1"))
+        self.assertEqual(self.guests.over, [("guest1", "s1")])
+        self.assertIn("type='result'", answer)
+
+    def test_bad_session_ended(self) -> None:
+        """One that cannot be read is a bad request, and from anybody else forbidden."""
+        self.assertIn("<bad-request", self.receive(self.session_ended("a b")))
+        self.assertIn("<forbidden", self.receive(self.session_ended("guest1", "a@example.com")))
+        self.assertEqual(self.guests.over, [])
 
     def test_no_room(self) -> None:
         """A service without room says so, and the server may ask somebody else."""

@@ -31,6 +31,9 @@ class Terminal(io.StringIO):
 class UserCase(SynchronousTestCase):
     """The command, with a configuration that names a users file in an own directory."""
 
+    #: What stands in front of the arguments.
+    group: tuple[str, ...] = ("user",)
+
     def setUp(self) -> None:
         self.directory = Path(self.mktemp()).absolute()
         self.directory.mkdir()
@@ -41,6 +44,7 @@ class UserCase(SynchronousTestCase):
     def configure(self, backend: str) -> None:
         self.ini.write_text(
             "[callbridge]\nname = cb1\ndomain = example.com\nsecret = s\n"
+            "control_socket = absent.sock\n"
             f"[users]\nbackend = {backend}\n"
         )
 
@@ -57,7 +61,7 @@ class UserCase(SynchronousTestCase):
             mock.patch("getpass.getpass", typed or self.fail),
         ):
             try:
-                code = main(["--config", str(self.ini), "user", *arguments])
+                code = main(["--config", str(self.ini), *self.group, *arguments])
             except SystemExit as ended:  # argparse
                 code = int(ended.code or 0)
         return code, out.getvalue(), err.getvalue()

@@ -1,0 +1,162 @@
+"""Guests: who is let in without an account, for how long, and by which name.
+
+With an access code, the code is the password of the account ``guest``, for PLAIN and SCRAM alike;
+without one, ANONYMOUS (RFC 4505) is answered. Whoever is let in gets a name of their own. The names
+``guest`` and ``guest<digits>`` are kept for that: a user of the backend who has one cannot log in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from callbridged.scram_keys import SCHEMES, ScramKeys, normal_password
+from daemonkit.quiet import Quiet
+
+#: The account that the access code is for; what is let in is called this and some digits.
+ACCOUNT = "guest"
+#: Digits in a name: nobody guesses the one of somebody else, nor gets the same one twice.
+DIGITS = 10
+
+_RESERVED = re.compile(r"guest[0-9]*")
+
+
+class GuestsFull(Exception):
+    """As many guests as there may be are there."""
+
+
+@dataclass(frozen=True)
+class Guest:
+    """One guest; ``session``: the SASL session, ``ends``: in seconds of the clock."""
+
+    name: str
+    session: str
+    peer: str | None
+    since: datetime
+    ends: float
+    timer: IDelayedCall
+
+
+class Guests:
+    """The guests that are there. One whose link is lost stays for its lifetime: its session may
+    well go on at the XMPP server."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        access_code: str = "",
+        maximum: int = 100,
+        lifetime: float = 28800,
+    ) -> None:
+        """``access_code`` empty: anybody is let in, by ANONYMOUS. ``lifetime`` in seconds.
+
+        Raises:
+            ValueError: the access code cannot be a password.
+        """
+        self.lifetime = lifetime
+        self._clock = clock
+        self._maximum = maximum
+        self._code = _digest(normal_password(access_code)) if access_code else None
+        self._keys = {
+            scheme: ScramKeys.derive(scheme, access_code) for scheme in SCHEMES if access_code
+        }
+        self._guests: dict[str, Guest] = {}
+        self._quiet = Quiet(clock)
+
+    @property
+    def anonymous(self) -> bool:
+        """True where no access code is needed."""
+        return self._code is None
+
+    def reserves(self, username: str) -> bool:
+        """True for names that no user of a backend may have."""
+        return _RESERVED.fullmatch(username) is not None
+
+    def scram_keys(self, username: str, scheme: str) -> ScramKeys | None:
+        """Answer the access code's keys, for the account ``guest``."""
+        return self._keys.get(scheme) if username == ACCOUNT else None
+
+    def check_password(self, username: str, password: str) -> bool:
+        """True where this is the access code for the account ``guest``. Takes the same time for
+        every code."""
+        try:
+            given = _digest(normal_password(password))
+        except ValueError:
+            return False
+        right = hmac.compare_digest(given, self._code or secrets.token_bytes(len(given)))
+        return right and username == ACCOUNT
+
+    async def admit(
+        self, session: str, peer: str | None, known: Callable[[str], Awaitable[bool]]
+    ) -> Guest:
+        """Let one in. ``known``: is there a user of this name in the backend?
+
+        Raises:
+            GuestsFull: with a line in the log.
+        """
+        self._check_room()
+        name = self._new_name()
+        while name in self._guests or await known(name):
+            name = self._new_name()
+        self._check_room()  # others may have come meanwhile
+        guest = Guest(
+            name,
+            session,
+            peer,
+            datetime.now(UTC),
+            self._clock.seconds() + self.lifetime,
+            self._clock.callLater(self.lifetime, self.leave, name),
+        )
+        self._guests[name] = guest
+        return guest
+
+    def ended(self, name: str, session: str) -> None:
+        """The XMPP server says that this guest's session is over."""
+        guest = self._guests.get(name)
+        if guest is not None and guest.session == session:
+            self.leave(name)
+
+    def leave(self, name: str) -> None:
+        """Make room, if there is such a guest."""
+        guest = self._guests.pop(name, None)
+        if guest is not None and guest.timer.active():
+            guest.timer.cancel()
+
+    def status(self) -> list[dict[str, object]]:
+        """Answer what ``callbridgectl guests --json`` prints, the longest there first."""
+        now = self._clock.seconds()
+        return [
+            {
+                "name": one.name,
+                "peer": one.peer,
+                "since": one.since.isoformat(timespec="seconds"),
+                "seconds_left": round(one.ends - now),
+            }
+            for one in self._guests.values()
+        ]
+
+    def _check_room(self) -> None:
+        if len(self._guests) >= self._maximum:
+            text = (
+                "a guest was refused: {count} guests are there. Raise max_guests in [guest], or "
+                "see with callbridgectl guests who they are"
+            )
+            self._quiet.warn(self.log, "full", text, count=len(self._guests))
+            raise GuestsFull
+
+    def _new_name(self) -> str:
+        return f"{ACCOUNT}{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
+
+
+def _digest(password: str) -> bytes:
+    return hashlib.sha256(password.encode("utf-8")).digest()
