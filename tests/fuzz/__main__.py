@@ -1,7 +1,7 @@
 """``python -m tests.fuzz TARGET SECONDS [CORPUS]``: run one target with atheris.
 
-Ends with status 0 where nothing was found. Without CORPUS, a directory that inputs worth keeping are
-put into, it begins each time with the seeds alone. An input that breaks something is written to
+Ends with status 0 where nothing was found. CORPUS is a directory for inputs that are worth keeping;
+without it each run begins with the seeds alone. An input that breaks something is written to
 ``crash-...`` in the current directory; ``python -m tests.fuzz TARGET crash-...`` runs it again.
 """
 
