@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from twisted.internet.error import ConnectionDone
 from twisted.logger import LogEvent, LogLevel, globalLogPublisher
+from twisted.python.failure import Failure
 
 from bridgewire.iq import RequestFailed
 from bridgewire.login import LoginReply, LoginRequest, Serve
 from bridgewire.parser import AFTER_LOGIN, BEFORE_LOGIN, Header, Stanza, StreamFault, StreamParser
 from bridgewire.sasl import WireFault
 from bridgewire.session_end import EndSessions, SessionEnded
-from tests.support.memory import Peer
-from tests.xmppd.test_client_stream import ClientCase
+from tests.support.memory import MemoryTransport, Peer
+from tests.xmppd.test_client_stream import AUTH, ClientCase
 from tests.xmppd.test_random_walks import TYPED
+from xmppd.web.stream import WebSocketStream
 
 Target = Callable[[bytes], None]
 Seeds = Callable[[], Iterable[bytes]]
@@ -118,6 +121,32 @@ def client(data: bytes) -> None:
     _expect_no_errors()
 
 
+def _frame(payload: bytes) -> bytes:
+    """One text frame of a client's, masked with zeros."""
+    return b"\x81\xfe" + len(payload).to_bytes(2, "big") + bytes(4) + payload
+
+
+def websocket(data: bytes) -> None:
+    """The same over WebSocket: frames as they come, or (first byte odd) messages in good frames."""
+    if not data:
+        return
+    case = _Client()
+    case.setUp()
+    stream = case.clients.begin("192.0.2.7", WebSocketStream)
+    transport = MemoryTransport()
+    stream.makeConnection(transport)
+    pieces = data[1:].split(b"\xff")
+    for piece in pieces:
+        stream.dataReceived(_frame(piece) if data[0] % 2 else piece)
+        if case.bridge.asked and not case.bridge.asked[-1][1].called:
+            case.bridge.reply("success", "alice")
+    stream.connectionLost(Failure(ConnectionDone()))
+    case.clients.close()
+    assert not case.clock.getDelayedCalls(), case.clock.getDelayedCalls()
+    assert (len(case.sessions), case.logins.waiting, case.bridge.outstanding) == (0, 0, 0)
+    _expect_no_errors()
+
+
 def _send(case: ClientCase, peer: Peer, packet: bytes) -> None:
     if packet and peer.stream.stream is not None:
         if peer.transport.tls is not None:
@@ -149,6 +178,14 @@ def _typed() -> Iterable[bytes]:
             yield bytes([start]) + HEADER + text.encode() + b"\xfb" + HEADER + text.encode()
 
 
+def _framed() -> Iterable[bytes]:
+    opened = b"<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='example.com' version='1.0'/>"
+    for text in TYPED:
+        qualified = text.replace("<message", "<message xmlns='jabber:client'").encode()
+        yield b"\1" + b"\xff".join([opened, AUTH.encode(), opened, qualified])
+        yield b"\0" + b"\xff".join(map(_frame, [opened, AUTH.encode(), opened, qualified]))
+
+
 def _vectors() -> Iterable[bytes]:
     return (path.read_bytes() for path in sorted(VECTORS.glob("*.xml")))
 
@@ -157,4 +194,5 @@ TARGETS: dict[str, tuple[Target, Seeds]] = {
     "parser": (parser, lambda: [text.encode() for text in TYPED]),
     "login": (login, _vectors),
     "client": (client, _typed),
+    "websocket": (websocket, _framed),
 }
