@@ -9,6 +9,8 @@ need iproute2 command -v ip
 need iptables command -v iptables
 need nodejs command -v node
 need npm command -v npm
+need haproxy command -v haproxy
+need nginx-light command -v nginx
 install_missing
 make_tox
 .venv/bin/tox run "$@"

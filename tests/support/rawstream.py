@@ -23,8 +23,10 @@ _PATIENCE = 20.0
 class RawStream:
     """One connection. Everything received so far is in ``seen``."""
 
-    def __init__(self, address: str, port: int) -> None:
-        self._socket: socket.socket = socket.create_connection((address, port), _PATIENCE)
+    def __init__(self, address: str, port: int, *, source: str = "") -> None:
+        """``source``: the address to connect from."""
+        origin = (source, 0) if source else None
+        self._socket: socket.socket = socket.create_connection((address, port), _PATIENCE, origin)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.seen = b""
         self.ended = False

@@ -1,0 +1,35 @@
+// A client by @xmpp/client over WebSocket: node websocket.mjs JSON, where JSON has service (a wss URL),
+// domain, username and password. Each event is one line on standard output. It sends a message to
+// itself, loses its connection once, comes back by itself, and sends another one.
+
+import { client, xml } from "@xmpp/client";
+import WebSocket from "ws";
+
+globalThis.WebSocket ??= WebSocket; // Node has its own since version 22
+
+const options = JSON.parse(process.argv[2]);
+const xmpp = client(options);
+let logins = 0;
+
+xmpp.on("error", (error) => console.log("error", error.condition || error.message));
+xmpp.on("disconnect", () => console.log("disconnected"));
+xmpp.on("online", async (address) => {
+  logins += 1;
+  console.log("online", logins, address.toString());
+  await xmpp.send(xml("presence"));
+  await xmpp.send(xml("message", { to: address.toString() }, xml("body", {}, `hello ${logins}`)));
+});
+xmpp.on("stanza", async (stanza) => {
+  const body = stanza.is("message") && stanza.getChildText("body");
+  if (!body) {
+    return;
+  }
+  console.log("heard", body);
+  if (logins === 1) {
+    xmpp.socket.socket.close(); // without <close/>, as when the network goes
+  } else {
+    await xmpp.stop();
+    console.log("stopped");
+  }
+});
+xmpp.start().catch((error) => console.log("refused", error.condition || error.message));

@@ -1,0 +1,211 @@
+"""XMPP over WebSocket with clients that are not ours."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import socket
+import ssl
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from twisted.trial import unittest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection
+
+from tests.support.processes import Process, free_port
+from tests.support.rawstream import plain
+from tests.support.rawwebsocket import OPEN, PATIENCE, connect_raw, read_until
+from tests.support.shared import shared_site
+from tests.support.site import Site, started_small_site
+
+NODE = Path(__file__).parent / "node"
+ADDRESS = "127.0.0.2"
+CLOSE = "<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>"
+
+
+class WebSocketTests(unittest.SynchronousTestCase):
+    """One xmppd with a WebSocket port, one Call Bridge."""
+
+    port: int
+
+    def setUp(self) -> None:
+        self.site = shared_site(type(self), self.make)
+        self.server = self.site.servers[0]
+
+    @classmethod
+    def make(cls) -> Site:
+        cls.port = free_port(ADDRESS)
+        return started_small_site(
+            address=ADDRESS,
+            certificate_ip=[ADDRESS],
+            settings={"client": {"websocket_listen": f"tcp:{cls.port}:interface={ADDRESS}"}},
+        )
+
+    def connect(self, **more: Any) -> ClientConnection:
+        connection = connect_raw(ADDRESS, self.port, self.site.ca.certificate_path, **more)
+        self.addCleanup(connection.close)
+        return connection
+
+    def log_in(self, connection: ClientConnection) -> str:
+        """Answer the address that was bound."""
+        connection.send(OPEN)
+        read_until(connection, "<stream:features .*PLAIN")
+        connection.send(plain("alice", "wonderland"))
+        read_until(connection, "<success ")
+        connection.send(OPEN)
+        read_until(connection, "<stream:features .*<bind ")
+        connection.send(
+            "<iq xmlns='jabber:client' type='set' id='b'>"
+            "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"
+        )
+        bound = read_until(connection, "<jid>")
+        return bound.partition("<jid>")[2].partition("</jid>")[0]
+
+    def ended_with(self, connection: ClientConnection) -> tuple[str, int]:
+        """The last message before ``<close/>``, and the code in the Close frame."""
+        messages: list[str] = []
+        with self.assertRaises(ConnectionClosed) as caught:
+            while True:
+                messages.append(str(connection.recv(PATIENCE)))
+        self.assertEqual(messages[-1], CLOSE)
+        frame = caught.exception.rcvd
+        return messages[-2], frame.code if frame else 0
+
+    def test_xmpp_js(self) -> None:
+        """@xmpp/client logs in, hears its own message, comes back after a loss, and leaves."""
+        node = shutil.which("node")
+        self.assertTrue(node, "node is missing: apt-get install nodejs npm")
+        options = {
+            "service": f"wss://{ADDRESS}:{self.port}/xmpp-websocket",
+            "domain": "example.com",
+            "username": "alice",
+            "password": "wonderland",
+        }
+        script = Process(
+            "the node client",
+            [str(node), NODE / "websocket.mjs", json.dumps(options)],
+            self.site.directory / "websocket.log",
+            environment={"NODE_EXTRA_CA_CERTS": str(self.site.ca.certificate_path)},
+        )
+        self.addCleanup(script.kill)
+        script.start()
+        script.wait_for(r"^online 1 alice@example\.com/")
+        script.wait_for(r"^heard hello 1")
+        script.wait_for(r"^online 2 alice@example\.com/")
+        script.wait_for(r"^heard hello 2")
+        script.wait_for(r"^stopped")
+
+    def test_login(self) -> None:
+        """websockets logs in, and closes both layers properly."""
+        connection = self.connect()
+        self.assertEqual(connection.subprotocol, "xmpp")
+        self.assertIn("alice@example.com/", self.log_in(connection))
+        connection.send(CLOSE)
+        self.assertEqual(connection.recv(PATIENCE), CLOSE)
+        with self.assertRaises(ConnectionClosed) as caught:
+            connection.recv(PATIENCE)
+        assert caught.exception.rcvd is not None
+        self.assertEqual(caught.exception.rcvd.code, 1000)
+
+    def test_fragments(self) -> None:
+        """A message may come in as many fragments as it has letters."""
+        connection = self.connect()
+        address = self.log_in(connection)
+        connection.send(iter("<presence xmlns='jabber:client'/>"))
+        connection.send(
+            iter(f"<message xmlns='jabber:client' to='{address}'><body>hé</body></message>")
+        )
+        self.assertIn("xmlns='jabber:client'", read_until(connection, "<body>hé</body>"))
+
+    def test_large(self) -> None:
+        """A stanza of 200 KiB is good after login, and comes back whole."""
+        connection = self.connect(max_size=None)
+        address = self.log_in(connection)
+        body = "x" * 200 * 1024
+        connection.send("<presence xmlns='jabber:client'/>")
+        connection.send(
+            f"<message xmlns='jabber:client' to='{address}'><body>{body}</body></message>"
+        )
+        read_until(connection, body)
+
+    def test_ping(self) -> None:
+        """A ping is answered."""
+        self.assertTrue(self.connect().ping().wait(PATIENCE))
+
+    def test_bad_messages(self) -> None:
+        """Binary, too large, not just one element: a stream error, then both layers close."""
+        for message, condition, code in (
+            (b"<open/>", "bad-format", 1003),
+            ("<a xmlns='x'>" + "x" * 20_000, "policy-violation", 1008),
+            ("<a xmlns='x'/><b xmlns='x'/>", "bad-format", 1008),
+            ("<!-- -->" + OPEN, "restricted-xml", 1008),
+            (" " + OPEN, "bad-format", 1008),
+        ):
+            connection = self.connect()
+            connection.send(OPEN)
+            read_until(connection, "<stream:features")
+            connection.send(message)
+            error, found = self.ended_with(connection)
+            self.assertIn(f"<{condition} ", error)
+            self.assertEqual(found, code)
+
+    def test_oversize_after_login(self) -> None:
+        """A stanza over 256 KiB ends the session while it is still being sent."""
+        since = self.server.process.mark()
+        # Its own address, since the log tells the same of the same peer once a minute.
+        connection = self.connect(source="127.0.0.8")
+        self.log_in(connection)
+        with contextlib.suppress(ConnectionClosed):
+            connection.send(["<message xmlns='jabber:client'>", *["x" * 65536] * 8])
+        self.server.process.wait_for(
+            r"client alice@.* from 127\.0\.0\.8: stream ended with policy-violation: ", since
+        )
+
+    def test_truncated(self) -> None:
+        """A connection that is cut within a frame is gone, and others live on."""
+        connection = self.connect()
+        self.log_in(connection)
+        connection.socket.sendall(b"\x81\xfe\x10")
+        connection.socket.shutdown(socket.SHUT_RDWR)
+        self.assertIn("alice@example.com/", self.log_in(self.connect()))
+
+    def test_refused(self) -> None:
+        """Without the subprotocol 400, from a foreign page 403 and a line with the remedy."""
+        for more, status in (
+            ({"subprotocols": ("chat",)}, 400),
+            ({"origin": "https://evil.example"}, 403),
+        ):
+            with self.assertRaises(InvalidStatus) as caught:
+                self.connect(**more)
+            self.assertEqual(caught.exception.response.status_code, status)
+        self.server.process.wait_for(
+            r"pages of https://evil\.example may not log in here\. If they should, add it to "
+            r"\[client\] websocket_origins"
+        )
+        self.assertIn("alice@", self.log_in(self.connect(origin="https://example.com")))
+
+    def test_alpn(self) -> None:
+        """TLS agrees on http/1.1, and not on what is spoken on other ports."""
+        for offered, chosen in (
+            (["h2", "http/1.1"], "http/1.1"),
+            (["xmpp-client"], None),
+            (["xmpp-client", "http/1.1"], "http/1.1"),
+        ):
+            context = ssl.create_default_context(cafile=str(self.site.ca.certificate_path))
+            context.set_alpn_protocols(offered)
+            with (
+                socket.create_connection((ADDRESS, self.port), PATIENCE) as tcp,
+                context.wrap_socket(tcp, server_hostname="xmpp1.example.com") as tls,
+            ):
+                self.assertEqual(tls.selected_alpn_protocol(), chosen)
+
+    def test_host_meta(self) -> None:
+        """A browser application that asks for host-meta is told where to connect."""
+        context = ssl.create_default_context(cafile=str(self.site.ca.certificate_path))
+        url = f"https://{ADDRESS}:{self.port}/.well-known/host-meta.json"
+        with urllib.request.urlopen(url, timeout=PATIENCE, context=context) as answer:
+            (link,) = json.load(answer)["links"]
+        self.assertEqual(link["href"], f"wss://xmpp1.example.com:{self.port}/xmpp-websocket")
