@@ -1,0 +1,141 @@
+"""One site for all clients, and what each of them does there."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from configparser import ConfigParser
+from pathlib import Path
+from typing import ClassVar
+
+from twisted.trial import unittest
+
+from tests.integration.clients.cable import Cable
+from tests.integration.clients.driver import Driver, Options
+from tests.integration.clients.table import Row, rows
+from tests.support.processes import free_port
+from tests.support.shared import shared_site
+from tests.support.site import Site, started_small_site
+from tests.support.waiting import NeverHappened, wait_until
+
+PASSWORD = "wonderland"
+WRONG_PASSWORD = "looking-glass"
+#: callbridged's own address, which answers disco, version and ping.
+COMPONENT = "cb1.example.com"
+IDENTITY = ("component", "callbridged")
+PYTHON = Path(sys.executable)
+#: The one whose libraries come from Debian.
+SYSTEM_PYTHON = Path("/usr/bin/python3")
+DRIVERS = Path(__file__).parent / "drivers"
+NODE = Path(__file__).parents[1] / "node"
+
+STARTTLS = "STARTTLS"
+DIRECT_TLS = "direct TLS"
+WEBSOCKET = "WebSocket"
+#: Keys of xmppd.ini.
+LISTENERS = {STARTTLS: "listen", DIRECT_TLS: "direct_tls_listen", WEBSOCKET: "websocket_listen"}
+
+
+def _make_site() -> Site:
+    address = "127.0.0.2"
+    listeners = {
+        "direct_tls_listen": f"tcp:{free_port(address)}:interface={address}",
+    }
+    return started_small_site(address=address, settings={"client": listeners})
+
+
+class ClientTestCase(unittest.SynchronousTestCase):
+    """A client's tests: it has a user of its own, and connects through a cable."""
+
+    #: As the table in docs/clients.md calls it.
+    client: ClassVar[str]
+    #: What runs its driver, but for the options.
+    command: ClassVar[Sequence[str | Path]] = ()
+
+    def setUp(self) -> None:
+        self.site = shared_site(ClientTestCase, _make_site)
+        self.server = self.site.servers[0]
+        self.bridge = self.site.bridges[0]
+        self.user = re.sub(r"\W+", "-", self.client).strip("-").lower()
+        if self.user not in self.site.users.read_text():
+            self.site.user(self.user, PASSWORD)
+        self.since = self.bridge.process.mark()
+
+    def environment(self) -> Mapping[str, str]:
+        """What the driver needs in its environment."""
+        return {}
+
+    def meet(self, transport: str) -> None:
+        """The client logs in, talks, loses its connection, comes back, talks and leaves.
+
+        Then its row of the table has to be true.
+        """
+        with self.plug_in(transport) as cable:
+            driver = self.start(transport, cable, PASSWORD)
+            version = driver.expect("version")["version"]
+            for number in (1, 2):
+                online = driver.expect("online")
+                self.assertEqual(online["jid"].split("/")[0], f"{self.user}@example.com")
+                message = driver.expect("message")
+                self.assertEqual(message["body"], f"round {number}", driver.tail())
+                self.assertEqual(message["from"], online["jid"])
+                answer = driver.expect("answer")
+                self.assertEqual((answer["category"], answer["name"]), IDENTITY)
+                driver.expect("done")
+                if number == 1:
+                    self.assertTrue(cable.cut())
+            driver.expect("closed")
+            self.assertEqual(driver.wait(), 0, driver.tail())
+        self.assert_row(version, transport)
+
+    def be_refused(self, transport: str) -> None:
+        """The client comes with a wrong password, and says that it is one."""
+        with self.plug_in(transport) as cable:
+            driver = self.start(transport, cable, WRONG_PASSWORD)
+            self.assertEqual(driver.expect("refused")["condition"], "not-authorized")
+            self.assertEqual(driver.wait(), 0, driver.tail())
+            self.assertNotIn("online", [event["event"] for event in driver.events()])
+        self.assertIn("not-authorized", {outcome for _, outcome in self.logins()})
+
+    def plug_in(self, transport: str) -> Cable:
+        """A cable to the port for this transport."""
+        settings = ConfigParser(interpolation=None)
+        settings.read(self.server.ini)
+        port = re.search(r"\d+", settings["client"][LISTENERS[transport]])
+        assert port
+        return Cable(self.server.address, int(port[0]))
+
+    def start(self, transport: str, cable: Cable, password: str) -> Driver:
+        options = Options(
+            address=cable.address,
+            port=cable.port,
+            url=f"wss://{self.server.fqdn}:{cable.port}/xmpp-websocket",
+            transport=transport.lower().replace(" ", "-"),
+            domain=self.site.domain,
+            host=self.server.fqdn,
+            user=self.user,
+            password=password,
+            authority=str(self.site.ca.certificate_path),
+            component=COMPONENT,
+        )
+        log = self.site.directory / f"{self.id()}.log"
+        driver = Driver(self.command, options, log, self.environment())
+        driver.explain = self.explain
+        self.addCleanup(driver.kill)
+        driver.start()
+        return driver
+
+    def explain(self) -> str:
+        return f"{self.server.explain()}\n{self.bridge.explain()}"
+
+    def logins(self) -> list[tuple[str, str]]:
+        """(mechanism, outcome) of this user's logins since the test began, by the Call Bridge."""
+        text = self.bridge.process.text(self.since)
+        return re.findall(rf"'{self.user}' from \S+ by (\S+): (\S+)", text)
+
+    def assert_row(self, version: str, transport: str) -> None:
+        """The table has this line, with the mechanism that the client has just chosen."""
+        mechanism = next(mechanism for mechanism, outcome in self.logins() if outcome == "success")
+        seen = Row(self.client, version, transport, mechanism)
+        self.assertIn(seen, rows(), f"docs/clients.md ought to say: {seen}")
