@@ -4,13 +4,19 @@
 set -eu
 cd "$(dirname "$0")"
 . packaging/prepare.sh
+need chromium command -v chromium
 need dnsmasq-base command -v dnsmasq
+need go-sendxmpp command -v go-sendxmpp
 need iproute2 command -v ip
 need iptables command -v iptables
+need libnss3-tools command -v certutil
 need nodejs command -v node
 need npm command -v npm
 need haproxy command -v haproxy
 need nginx-light command -v nginx
+need profanity command -v profanity
+need python3-aioxmpp /usr/bin/python3 -c "import aioxmpp"
+need python3-nbxmpp /usr/bin/python3 -c "import nbxmpp"
 install_missing
 make_tox
 .venv/bin/tox run "$@"

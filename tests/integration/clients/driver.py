@@ -21,7 +21,7 @@ refused     ``condition`` of a SASL failure; then it ends
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -57,8 +57,10 @@ class Driver(Process):
         command: Sequence[str | Path],
         options: Options,
         log: Path,
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str],
+        explain: Callable[[], str],
     ) -> None:
+        """``explain`` says what the servers make of it, for a failed test to tell."""
         super().__init__(
             f"the client of {options['user']}",
             [*command, json.dumps(options)],
@@ -66,6 +68,10 @@ class Driver(Process):
             environment=environment,
         )
         self._taken = 0
+        self._explain = explain
+
+    def tail(self, lines: int = 25) -> str:
+        return f"{self._explain()}\n{super().tail(lines)}"
 
     def events(self) -> list[dict[str, Any]]:
         """All events so far. A line that is not there in full yet is not one."""

@@ -15,6 +15,7 @@ class AioxmppTests(ClientTestCase):
     """From Debian, where it has the pyOpenSSL that it needs: it is older than today's."""
 
     client = "aioxmpp"
+    from_debian = True
     command = (SYSTEM_PYTHON, DRIVERS / "aioxmpp_client.py")
 
     def test_starttls(self) -> None:

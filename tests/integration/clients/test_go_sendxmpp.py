@@ -10,6 +10,7 @@ from tests.integration.clients.cable import Cable
 from tests.integration.clients.meeting import (
     DIRECT_TLS,
     IDENTITY,
+    NEW_SESSION,
     PASSWORD,
     STARTTLS,
     WRONG_PASSWORD,
@@ -22,6 +23,7 @@ class GoSendxmppTests(ClientTestCase):
     """Debian's. It does not come back by itself: it ends, and is started again."""
 
     client = "go-sendxmpp"
+    from_debian = True
 
     def test_starttls(self) -> None:
         """It logs in, talks, asks and comes back over STARTTLS."""
@@ -34,7 +36,7 @@ class GoSendxmppTests(ClientTestCase):
     def test_wrong_password(self) -> None:
         """It says why it was not let in."""
         with self.plug_in(STARTTLS) as cable:
-            run = self.execute(STARTTLS, cable, WRONG_PASSWORD, "alice@example.com")
+            run = self.execute(STARTTLS, cable, WRONG_PASSWORD, "alice@example.com", typed="hi")
         self.assertEqual(run.returncode, 1)
         self.assertIn("not-authorized", run.stderr)
         self.assertEqual({outcome for _, outcome in self.logins()}, {"not-authorized"})
@@ -58,7 +60,7 @@ class GoSendxmppTests(ClientTestCase):
                 self.assertTrue(cable.cut())
                 listener.kill()
             self.ask_the_component(transport, cable)
-        self.assert_row(self.version(), transport)
+        self.assert_row(self.version(), transport, NEW_SESSION)
 
     def ask_the_component(self, transport: str, cable: Cable) -> None:
         """Somewhere to upload a file to is looked for by disco at every component."""
@@ -102,7 +104,9 @@ class GoSendxmppTests(ClientTestCase):
         )
 
     def version(self) -> str:
-        done = subprocess.run(["go-sendxmpp", "--version"], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            ["go-sendxmpp", "--version"], capture_output=True, text=True, check=True
+        )
         found = re.search(r"go-sendxmpp v?(\S+)", done.stdout)
         assert found, done.stdout
         return found[1]

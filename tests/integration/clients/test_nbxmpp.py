@@ -15,6 +15,7 @@ class NbxmppTests(ClientTestCase):
     """The library of Gajim, from Debian: it needs the PyGObject of the system."""
 
     client = "nbxmpp"
+    from_debian = True
     command = (SYSTEM_PYTHON, DRIVERS / "nbxmpp_client.py")
 
     def test_starttls(self) -> None:

@@ -60,9 +60,7 @@ async def play(client: aioxmpp.Client, component: aioxmpp.JID, number: int) -> N
     info = await client.summon(aioxmpp.DiscoClient).query_info(component, require_fresh=True)
     say("answer", name=info.identities[0].name, category=info.identities[0].category)
     await client.send(
-        aioxmpp.IQ(
-            type_=aioxmpp.IQType.GET, to=component, payload=aioxmpp.version.xso.Query()
-        )
+        aioxmpp.IQ(type_=aioxmpp.IQType.GET, to=component, payload=aioxmpp.version.xso.Query())
     )
     await aioxmpp.ping.ping(client, component)
     say("done")
@@ -74,9 +72,7 @@ async def main() -> None:
     client = aioxmpp.PresenceManagedClient(
         aioxmpp.JID(options["user"], options["domain"], "aioxmpp"),
         security_layer(options),
-        override_peer=[
-            (options["address"], options["port"], CONNECTORS[options["transport"]]())
-        ],
+        override_peer=[(options["address"], options["port"], CONNECTORS[options["transport"]]())],
     )
     component = aioxmpp.JID.fromstr(options["component"])
     lost = asyncio.Event()

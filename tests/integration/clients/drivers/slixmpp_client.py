@@ -15,7 +15,7 @@ def say(event: str, **more: object) -> None:
 
 
 class Client(slixmpp.ClientXMPP):
-    """Two rounds, then the end. slixmpp connects again by itself after a lost connection."""
+    """Two rounds, then the end. A wrong password it tries with one mechanism after the other."""
 
     def __init__(self, options: dict[str, Any]) -> None:
         super().__init__(f"{options['user']}@{options['domain']}/slixmpp", options["password"])
@@ -32,7 +32,6 @@ class Client(slixmpp.ClientXMPP):
         self.add_event_handler("session_resumed", self.on_resumed)
         self.add_event_handler("message", self.on_message)
         self.add_event_handler("failed_auth", lambda it: say("refused", condition=it["condition"]))
-        self.add_event_handler("failed_all_auth", lambda _: self.over.set())
         self.add_event_handler("disconnected", self.on_disconnected)
 
     def begin(self) -> None:
@@ -54,20 +53,22 @@ class Client(slixmpp.ClientXMPP):
     async def on_message(self, message: Any) -> None:
         say("message", body=message["body"], **{"from": message["from"].full})
         component = self.options["component"]
-        info = await self["xep_0030"].get_info(jid=component)
+        info = await self.plugin["xep_0030"].get_info(jid=component)
         category, _, _, name = next(iter(info["disco_info"]["identities"]))
         say("answer", name=name, category=category)
-        await self["xep_0092"].get_version(component)
-        await self["xep_0199"].ping(component, timeout=20)
+        await self.plugin["xep_0092"].get_version(component)
+        await self.plugin["xep_0199"].ping(component, timeout=20)
         say("done")
         if self.rounds == 2:
-            await self.disconnect()
-            say("closed")
-            self.over.set()
+            self.disconnect()
 
     def on_disconnected(self, _reason: object) -> None:
         if self.rounds == 1:
             self.begin()
+            return
+        if self.rounds == 2:
+            say("closed")
+        self.over.set()
 
 
 async def main() -> None:
