@@ -9,10 +9,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from xmppd.clients.features import Fact, Offer, make_offer, stream_features
 
 STREAM = "xmlns:stream='http://etherx.jabber.org/streams'"
-SERVED = (
+SERVED = frozenset((
     "PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "ANONYMOUS",
     "EXTERNAL", "HT-SHA-256-NONE", "HT-SHA-256-ENDP", "HT-SHA-256-EXPR", "HT-SHA-256-UNIQ",
-)  # fmt: skip
+))  # fmt: skip
 
 
 class FeaturesTests(SynchronousTestCase):
@@ -54,13 +54,13 @@ class OfferTests(SynchronousTestCase):
 
     def test_plain_connection(self) -> None:
         """With nothing to bind to and no certificate, what needs neither, the best first."""
-        offer = make_offer(SERVED, {}, certificate=False)
+        offer = make_offer(SERVED, frozenset(), certificate=False)
         self.assertEqual(offer.mechanisms, ("SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "ANONYMOUS"))
         self.assertEqual((offer.tokens, offer.bindings), (("HT-SHA-256-NONE",), ()))
 
     def test_bindings(self) -> None:
         """A -PLUS stands in front of its mechanism, and the types of channel binding are told."""
-        offer = make_offer(SERVED, {"tls-server-end-point": b"x"}, certificate=True)
+        offer = make_offer(SERVED, frozenset({"tls-server-end-point"}), certificate=True)
         self.assertEqual(
             offer.mechanisms[:4],
             ("EXTERNAL", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS"),
@@ -70,5 +70,5 @@ class OfferTests(SynchronousTestCase):
 
     def test_nothing_to_bind(self) -> None:
         """Without a -PLUS no types are told: XEP-0440 lets clients give up over that."""
-        offer = make_offer(("PLAIN",), {"tls-exporter": b"x"}, certificate=False)
+        offer = make_offer(frozenset({"PLAIN"}), frozenset({"tls-exporter"}), certificate=False)
         self.assertEqual(offer, Offer(("PLAIN",)))

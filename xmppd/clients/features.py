@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
@@ -45,7 +45,8 @@ class Offer:
     bindings: tuple[str, ...] = ()
 
 
-def make_offer(served: Iterable[str], bindings: Mapping[str, bytes], certificate: bool) -> Offer:
+@lru_cache(maxsize=64)
+def make_offer(served: frozenset[str], bindings: frozenset[str], certificate: bool) -> Offer:
     """Answer what of the ``served`` mechanisms this client's connection can be offered.
 
     -PLUS only with something to bind to, EXTERNAL only where the client showed a certificate.

@@ -171,7 +171,7 @@ class ClientStream:
             from_=self.domain.name, stream_id=secrets.token_hex(8), version="1.0"
         )
         served = self.domain.logins.mechanisms
-        self.offer_made = make_offer(served, self.bindings, self.certificate is not None)
+        self.offer_made = make_offer(served, frozenset(self.bindings), self.certificate is not None)
         self._send_features()
 
     def _send_features(self) -> None:
