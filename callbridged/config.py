@@ -90,6 +90,14 @@ class Guest:
 
 
 @dataclass(frozen=True)
+class Tokens:
+    """``[tokens]``: what is used in the place of a password; ``lifetime`` in seconds."""
+
+    enabled: bool
+    lifetime: float
+
+
+@dataclass(frozen=True)
 class Config:
     """The whole file. ``settings``: every value with where it comes from, for people.
 
@@ -102,6 +110,7 @@ class Config:
     link: Link
     users: Users
     guest: Guest
+    tokens: Tokens
     settings: tuple[Setting, ...] = field(repr=False, compare=False)
     warnings: tuple[str, ...] = ()
 
@@ -136,6 +145,7 @@ def load(path: Path, *, check_files: bool = True) -> Config:
             reader.section("users").parsed("backend", _backend, "file:/etc/callbridged/users"),
         ),
         _guest(reader.section("guest")),
+        _tokens(reader.section("tokens")),
         settings=tuple(reader.findings.settings),
         warnings=tuple(reader.findings.warnings),
     )
@@ -212,6 +222,13 @@ def _guest(section: Section) -> Guest:
             key = "access_code" if inline else "access_code_file"
             section.fault(key, f"clients could not send this code ({error}). Choose another.")
     return guest
+
+
+def _tokens(section: Section) -> Tokens:
+    return Tokens(
+        enabled=section.boolean("enabled", True),
+        lifetime=section.duration("lifetime", 336 * 3600.0, minimum=60.0, maximum=8760 * 3600.0),
+    )
 
 
 def _links(text: str) -> int | None:

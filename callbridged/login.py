@@ -31,6 +31,7 @@ from callbridged.mechanisms.exchange import (
     SaslFailure,
     Terms,
 )
+from callbridged.tokens import Tokens
 from callbridged.user_certificates import UserCertificates
 from callbridged.welcome import Welcome
 from daemonkit.quiet import Quiet
@@ -67,6 +68,7 @@ class _Session:
     id: str
     mechanism: str
     exchange: Exchange | None
+    welcome: Welcome
     peer: str | None
     began: float
     timer: IDelayedCall | None = None
@@ -99,10 +101,12 @@ class LoginService:
         decoy_key: bytes | None = None,
         certificates: UserCertificates | None = None,
         guests: Guests | None = None,
+        tokens: Tokens | None = None,
     ) -> None:
         """``capacity``: logins at once, over all links.
 
-        ``certificates`` None: no EXTERNAL. ``guests`` None: nobody without an account.
+        ``certificates`` None: no EXTERNAL. ``guests`` None: nobody without an account. ``tokens``
+        None: no FAST.
 
         ``decoy_key``: for backends that have none of their own; None: one for this process.
         """
@@ -110,8 +114,7 @@ class LoginService:
         self.draining = False
         self._clock = clock
         users = Directory(backend, decoy_key or os.urandom(32), guests)
-        self._means = Means(users, parse_jid(domain).host, certificates, guests)
-        self._welcome = Welcome(users, guests)
+        self._means = Means(users, parse_jid(domain).host, certificates, guests, tokens)
         self._capacity = capacity
         self._links: dict[Hashable, _Link] = {}
         self._open = 0
@@ -186,12 +189,22 @@ class LoginService:
         exchange = None
         if name in self.mechanisms:
             terms = Terms(
-                self._means, request.channel_bindings, request.offered, request.certificate
+                self._means,
+                request.channel_bindings,
+                request.offered,
+                request.certificate,
+                request.token,
             )
             exchange = MECHANISMS[name].begin(terms)
         now = self._clock.seconds()
         session = _Session(
-            link, request.session, name if exchange else "unknown", exchange, request.peer, now
+            link,
+            request.session,
+            name if exchange else "unknown",
+            exchange,
+            Welcome(self._means, request.session, request.peer, request.token),
+            request.peer,
+            now,
         )
         seconds = MAX_SECONDS if request.deadline is None else min(request.deadline, MAX_SECONDS)
         session.timer = self._clock.callLater(seconds, self._end, session, "timeout")
@@ -211,7 +224,7 @@ class LoginService:
         finally:
             session.working = None
         if session.outcome in _CUT_OFF:  # whatever the backend made of that
-            self._welcome.withdraw(reply)
+            session.welcome.withdraw(reply)
             return LoginReply(session.id, sasl_failure(_CUT_OFF[session.outcome]))
         return reply
 
@@ -221,8 +234,10 @@ class LoginService:
         try:
             answer = await self._take(session, element)
             if isinstance(answer, Challenge):
+                if session.exchange is not None and session.exchange.username:
+                    await session.welcome.begun(session.exchange.username)
                 return LoginReply(session.id, sasl_message("challenge", answer.data))
-            reply = await self._welcome.reply(session.id, session.peer, answer)
+            reply = await session.welcome.reply(answer)
         except CancelledError:
             raise
         except SaslFailure as failure:
@@ -234,8 +249,8 @@ class LoginService:
             condition = "temporary-auth-failure"
             self.log.failure("Error in answering a login")
         else:
-            other = "" if reply.username == answer.username else f"as {reply.username}"
-            self._end(session, "success", other)
+            more = "" if reply.username == answer.username else f"as {reply.username}"
+            self._end(session, "success", "with a new token" if reply.token else more)
             return reply
         self._end(session, condition, why)
         return LoginReply(session.id, sasl_failure(condition))

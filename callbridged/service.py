@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from random import SystemRandom
 from typing import Any
 
 from twisted.application.service import IService, MultiService, Service
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
@@ -23,6 +25,8 @@ from callbridged.link_interface import LinkSettings
 from callbridged.links import Links
 from callbridged.login import LoginService
 from callbridged.relay import Relay
+from callbridged.token_store import TokenStore
+from callbridged.tokens import Tokens
 from callbridged.user_certificates import UserCertificates
 from daemonkit.control import ControlService
 from daemonkit.notify import notify
@@ -98,13 +102,18 @@ def link_settings(config: Config) -> tuple[LinkSettings, tuple[str, ...]]:
     return settings, identity.warnings
 
 
+def _started_pool(reactor: Any, threads: int, name: str) -> ThreadPool:
+    pool = ThreadPool(0, threads, name)
+    reactor.callWhenRunning(pool.start)
+    reactor.addSystemEventTrigger("during", "shutdown", pool.stop)
+    return pool
+
+
 def make_service(reactor: Any, config: Config) -> MultiService:
     """Answer the daemon as one service. Raises CertificateFault and BackendFault."""
     callbridge = config.callbridge
     settings, identity_warnings = link_settings(config)
-    pool = ThreadPool(0, DNS_THREADS, "dns")
-    reactor.callWhenRunning(pool.start)
-    reactor.addSystemEventTrigger("during", "shutdown", pool.stop)
+    pool = _started_pool(reactor, DNS_THREADS, "dns")
     resolver = Resolver(reactor, config.dns.nameservers, config.dns.timeout, pool=pool)
     discovery: Discovery
     if callbridge.server_address is not None:
@@ -123,8 +132,19 @@ def make_service(reactor: Any, config: Config) -> MultiService:
     if config.guest.enabled:
         guest = config.guest
         guests = Guests(reactor, guest.access_code, guest.max_guests, guest.lifetime)
+    tokens = None
+    if config.tokens.enabled and IAccounts.providedBy(backend):
+        # One thread: what is written waits for what is written before it in any case.
+        in_thread = partial(deferToThreadPool, reactor, _started_pool(reactor, 1, "tokens"))
+        store = TokenStore(callbridge.state_directory)
+        tokens = Tokens(reactor, store, config.tokens.lifetime, in_thread)
     logins = LoginService(
-        reactor, backend, callbridge.domain, certificates=certificates, guests=guests
+        reactor,
+        backend,
+        callbridge.domain,
+        certificates=certificates,
+        guests=guests,
+        tokens=tokens,
     )
     relay = Relay(reactor, logins, guests)
     if IMechanismsChange.providedBy(backend):
@@ -134,6 +154,8 @@ def make_service(reactor: Any, config: Config) -> MultiService:
     Beginning(config, warnings).setServiceParent(daemon)
     if IService.providedBy(backend):
         IService(backend).setServiceParent(daemon)
+    if tokens is not None:
+        tokens.setServiceParent(daemon)
     links.setServiceParent(daemon)
     control = ControlService(
         reactor, callbridge.control_socket, commands(config, links, logins, relay, guests)

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bridgewire.jid import InvalidFormat, parse_jid
+from bridgewire.login import TokenRequest
 from bridgewire.username import parse_username
 from callbridged.directory import Directory
 from callbridged.guests import Guests
+from callbridged.tokens import Tokens
 from callbridged.user_certificates import UserCertificates
 
 
@@ -34,10 +36,14 @@ class Challenge:
 
 @dataclass(frozen=True)
 class Success:
-    """``username`` is let in; ``data`` None: nothing more to say."""
+    """``username`` is let in; ``data`` None: nothing more to say.
+
+    ``renew``: the mechanism that the client should get a new token for, without having asked.
+    """
 
     username: str
     data: bytes | None = None
+    renew: str | None = None
 
 
 Answer = Challenge | Success
@@ -47,13 +53,15 @@ Answer = Challenge | Success
 class Means:
     """What all exchanges of a Call Bridge are held with.
 
-    ``certificates`` None: no EXTERNAL. ``guests`` None: nobody without an account.
+    ``certificates`` None: no EXTERNAL. ``guests`` None: nobody without an account. ``tokens`` None:
+    no FAST.
     """
 
     users: Directory
     domain: str
     certificates: UserCertificates | None = None
     guests: Guests | None = None
+    tokens: Tokens | None = None
 
 
 @dataclass(frozen=True)
@@ -62,12 +70,14 @@ class Terms:
 
     ``channel_bindings``: data of the client's TLS connection, by type. ``offered``: the mechanisms
     that the client was shown; empty: nobody knows. ``certificate``: its own, in DER.
+    ``token``: what it wants of its token.
     """
 
     means: Means
     channel_bindings: Mapping[str, bytes] = field(default_factory=dict)
     offered: tuple[str, ...] = ()
     certificate: bytes | None = None
+    token: TokenRequest | None = None
 
     @property
     def users(self) -> Directory:

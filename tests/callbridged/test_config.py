@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from callbridged.config import Config, Dns, Guest, Link, load
+from callbridged.config import Config, Dns, Guest, Link, Tokens, load
 from daemonkit.ini import ConfigurationFault
 
 SHIPPED = Path(__file__).resolve().parents[2] / "etc" / "callbridged" / "callbridged.ini"
@@ -171,6 +171,13 @@ class ConfigTests(ConfigTestCase):
         found = self.faults(guest="access_code_file = nope\n")
         self.assertIn("[guest] access_code_file:", found)
         self.assertIn("it has one fault", found)
+
+    def test_tokens(self) -> None:
+        """Tokens are for two weeks, unless it says otherwise."""
+        self.assertEqual(self.load().tokens, Tokens(True, 14 * 86400.0))
+        config = self.load(tokens="enabled = no\nlifetime = 24h\n")
+        self.assertEqual(config.tokens, Tokens(False, 86400.0))
+        self.assertIn("from 1m to 8760h", self.faults(tokens="lifetime = 1s\n"))
 
     def test_nameservers(self) -> None:
         """Name servers stand between commas, on port 53 unless they have another."""
