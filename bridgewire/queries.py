@@ -22,12 +22,14 @@ class Outlet(Protocol):
 
 
 class Queries(XMPPHandler, IQHandlerMixin):  # type: ignore[misc]
-    """Answers IQ requests to one entity; what it does not know gets `feature-not-implemented`.
+    """Answers IQ requests to one entity; what it does not know gets `service-unavailable`.
 
     wokkel matches the requests and makes answers and errors. Subclasses add to ``iqHandlers``.
     """
 
+    #: Of several that match, the last one counts.
     iqHandlers = {
+        "/iq": "on_unknown",
         f"/iq[@type='get']/query[@xmlns='{DISCO_INFO}']": "on_disco_info",
         f"/iq[@type='get']/query[@xmlns='{DISCO_ITEMS}']": "on_disco_items",
         f"/iq[@type='get']/query[@xmlns='{VERSION}']": "on_version",
@@ -58,6 +60,10 @@ class Queries(XMPPHandler, IQHandlerMixin):  # type: ignore[misc]
     def items(self) -> Sequence[str]:
         """Answer the addresses of entities below this one."""
         return ()
+
+    def on_unknown(self, iq: Element) -> None:
+        """RFC 6120 section 8.4: what nobody here understands."""
+        raise StanzaError("service-unavailable")
 
     def on_disco_info(self, iq: Element) -> Element:
         self._refuse_node(iq)

@@ -64,7 +64,7 @@ class QueriesTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         """What is not known is not implemented, and an answer gets no answer."""
-        self.assertIn("<feature-not-implemented", self.ask("urn:x", "query"))
+        self.assertIn("<service-unavailable", self.ask("urn:x", "query"))
         self.assertIn("<feature-not-implemented", self.ask("jabber:iq:auth", "query", kind="set"))
         self.assertEqual(self.ask("urn:x", "query", kind="result"), "")
         self.assertEqual(self.ask("urn:x", "query", kind="error"), "")

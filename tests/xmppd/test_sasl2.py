@@ -122,6 +122,16 @@ class Sasl2Tests(Sasl2Case):
         peer.type("<abort xmlns='urn:xmpp:sasl:2'/>")
         self.assertEqual(self.bridge.asked[-1][0].element.name, "abort")
 
+    def test_late_abort(self) -> None:
+        """Some clients send an abort after each failure: it costs them nothing."""
+        peer = self.authenticate()
+        self.bridge.reply("failure")
+        peer.read()
+        for namespace in ("urn:xmpp:sasl:2", SASL):
+            answer = peer.type(f"<abort xmlns='{namespace}'/>")
+            self.assertIn(f"<failure xmlns='{namespace}'><aborted", answer)
+        self.assertFalse(peer.hung_up)
+
     def test_elements_in_data(self) -> None:
         """Elements where base64 belongs are a malformed request."""
         answer = self.offered().type(
@@ -162,6 +172,7 @@ class Bind2Tests(Sasl2Case):
         enable = "<enable xmlns='urn:xmpp:sm:3' resume='true'/><inactive xmlns='urn:xmpp:csi:0'/>"
         self.admitted(BIND2.format(enable))
         self.assertRegex(self.answer, "<bound [^>]*><enabled [^>]*id='[^']+'")
+        self.assertNotIn("<sm ", self.answer)
         [session] = self.sessions.all()
         self.assertEqual((session.info().resumable, session.info().active), (True, False))
 

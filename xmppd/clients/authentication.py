@@ -164,6 +164,11 @@ class Authentication:
         self._stream.stream.allow_white_space(True)
         return self.profile.from_link(element), self._failures >= MAX_FAILURES
 
+    def nothing_to_abort(self, element: Element) -> Element:
+        """Answer an ``<abort/>`` that comes when the exchange is over already."""
+        profile = next(one for one in PROFILES if one.namespace == element.uri)
+        return profile.from_link(sasl_failure("aborted"))
+
     def done(self) -> None:
         """The exchange has succeeded, and the client is told."""
         self._login = None

@@ -34,6 +34,7 @@ class Fact(Enum):
     SECURED = auto()
     AUTHENTICATED = auto()
     BOUND = auto()
+    MANAGED = auto()
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ FEATURES = (
     Feature(_SECURED, _NOT_IN, _authentication),
     Feature(_SECURED, _NOT_IN, _channel_bindings),
     Feature(_IN, frozenset({Fact.BOUND}), _empty(BIND, "bind")),
-    Feature(_IN, frozenset(), _empty(MANAGEMENT, "sm")),
+    Feature(_IN, frozenset({Fact.MANAGED}), _empty(MANAGEMENT, "sm")),
     Feature(_IN, frozenset(), _empty(CSI, "csi")),
 )
 

@@ -36,6 +36,8 @@ class Management:
         self.handled = 0
         #: True where an acknowledgement was asked for and has not come.
         self.asked = False
+        #: True where something was sent since it was asked for.
+        self.fresh = False
         self._acknowledged = 0
         self._characters = 0
         self._queue: deque[tuple[Element, int]] = deque()
@@ -46,6 +48,7 @@ class Management:
 
     def sent(self, stanza: Element) -> bool:
         """Keep a stanza for the client until it is acknowledged; False where there are too many."""
+        self.fresh = True
         size = len(stanza.toXml())
         self._characters += size
         self._queue.append((stanza, size))

@@ -96,6 +96,11 @@ class ClientSession:
         return self._stream is None
 
     @property
+    def managed(self) -> bool:
+        """True where stream management is on."""
+        return self._management is not None
+
+    @property
     def resumable(self) -> bool:
         """True where its client may come back to it (XEP-0198)."""
         return self._management is not None and self._management.id is not None
@@ -166,8 +171,7 @@ class ClientSession:
         if self._management and self._management.asked:
             self._management.asked = False
             self._stop("_asking")
-            if self._management.unacknowledged():
-                self._ask()
+            self._ask()
 
     def take_count(self, element: Element) -> None:
         """Take the ``h`` of ``<a/>`` or ``<resume/>``. Raises StreamFault where it cannot be."""
@@ -198,10 +202,11 @@ class ClientSession:
             self._stream.stream.send(element)
 
     def _ask(self) -> None:
-        """Ask for an acknowledgement, unless that was done."""
-        if self._stream is None or self._management is None or self._management.asked:
+        """Ask for an acknowledgement of what was sent since that was done last."""
+        management = self._management
+        if self._stream is None or management is None or management.asked or not management.fresh:
             return
-        self._management.asked = True
+        management.asked, management.fresh = True, False
         self._send(Element((MANAGEMENT, "r")))
         self._asking = self._all.clock.callLater(ACK_TIMEOUT, self._not_acknowledged)
 
@@ -233,8 +238,8 @@ class ClientSession:
             waiting = self._management.unacknowledged()
             for stanza in waiting:
                 self._send(stanza)
-            if waiting:
-                self._ask()
+            self._management.fresh = bool(waiting)
+            self._ask()
 
     def lost(self) -> None:
         """The connection is gone, without a word."""

@@ -26,6 +26,8 @@ from bridgewire.namespaces import (
     CLIENT,
     CSI,
     MANAGEMENT,
+    SASL,
+    SASL2,
     STANZA_ERRORS,
     TLS,
 )
@@ -126,7 +128,7 @@ class ClientStream:
             self.machine.auth(element)
         elif uri == self.authentication.profile.namespace and name == "response":
             self.machine.response(element)
-        elif uri == self.authentication.profile.namespace and name == "abort":
+        elif uri in (SASL, SASL2) and name == "abort":
             self.machine.abort(element)
         elif _binds(element):
             self.machine.bind(element)
@@ -219,6 +221,9 @@ class ClientStream:
             session.resend()
         else:
             self._send_features()
+
+    def nothing_to_abort(self, element: Element) -> None:
+        self.stream.send(self.authentication.nothing_to_abort(element))
 
     def reject(self, element: Element) -> None:
         answer, too_often = self.authentication.rejected(element)
@@ -347,6 +352,8 @@ class ClientStream:
         self._session = session
         self.jid = session.jid
         self._facts.add(Fact.BOUND)
+        if session.managed:
+            self._facts.add(Fact.MANAGED)
         self._stop_timer()
         self._leave_unauthenticated()
         self.authentication.vouched = None  # it is the session's now

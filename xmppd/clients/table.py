@@ -92,6 +92,9 @@ class ClientActions(Protocol):
     def welcome_inline(self, reply: LoginReply) -> None:
         """Tell the client that it is in, and settle what it wanted with it."""
 
+    def nothing_to_abort(self, element: Element) -> None:
+        """Answer an abort after the end: some clients send one for each failure."""
+
     def reject(self, element: Element) -> None:
         """Tell the client that it is not."""
 
@@ -164,6 +167,10 @@ def make_table() -> TypeMachineBuilder[ClientInputs, ClientActions]:
         def relay(_: ClientInputs, do: ClientActions, element: Element) -> None:
             do.relay(element)
 
+    @offering_sasl.upon(on.abort).loop()
+    def nothing_to_abort(_: ClientInputs, do: ClientActions, element: Element) -> None:
+        do.nothing_to_abort(element)
+
     @asking.upon(on.challenged).to(challenged)
     def challenge(_: ClientInputs, do: ClientActions, element: Element) -> None:
         do.challenge(element)
@@ -201,7 +208,7 @@ def make_table() -> TypeMachineBuilder[ClientInputs, ClientActions]:
     # Whatever else comes from the client ends the stream.
     expected: dict[object, set[object]] = {
         offering_tls: {on.starttls},
-        offering_sasl: {on.auth},
+        offering_sasl: {on.auth, on.abort},
         challenged: {on.response, on.abort},
         offering_bind: {on.bind, on.manage},
         bound: {on.stanza, on.manage},
