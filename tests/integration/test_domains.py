@@ -311,7 +311,8 @@ class DomainTests(unittest.SynchronousTestCase):
         self.assertRegex(listed, r"(?m)^orgbridge +example\.org +registered$")
 
     def test_login_by_hand(self) -> None:
-        """PLAIN over a stream to example.org asks example.org's Call Bridge, not the other."""
+        """PLAIN over a stream to example.org asks example.org's Call Bridge, not the other; who is
+        in cannot go on at the other domain."""
         stream = self.starttls(ORG)
         stream.secure(self.site.authority(ORG), ORG)
         stream.send(client_header(ORG))
@@ -320,3 +321,5 @@ class DomainTests(unittest.SynchronousTestCase):
         stream.read_until("<not-authorized")
         stream.send(plain("alice", PASSWORDS[ORG]))
         stream.read_until("<success")
+        stream.send(client_header(COM))
+        self.assertEqual(stream.stream_error(), "host-unknown")
