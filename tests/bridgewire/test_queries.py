@@ -63,9 +63,9 @@ class QueriesTests(SynchronousTestCase):
         self.assertRegex(answer, "<name>thing</name><version>[0-9.]+</version></query>")
 
     def test_unknown(self) -> None:
-        """What is not known is not implemented, and an answer gets no answer."""
+        """What is not known is no service here (RFC 6120 section 8.4), and an answer gets none."""
         self.assertIn("<service-unavailable", self.ask("urn:x", "query"))
-        self.assertIn("<feature-not-implemented", self.ask("jabber:iq:auth", "query", kind="set"))
+        self.assertIn("<service-unavailable", self.ask("jabber:iq:auth", "query", kind="set"))
         self.assertEqual(self.ask("urn:x", "query", kind="result"), "")
         self.assertEqual(self.ask("urn:x", "query", kind="error"), "")
         self.assertIn("<bad-request", self.ask("urn:x", "query", kind="what"))
