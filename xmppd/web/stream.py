@@ -12,19 +12,16 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.protocols.jabber import error
 from twisted.words.xish.domish import Element
-from wsproto.connection import Connection, ConnectionState, ConnectionType
-from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessage
 from wsproto.frame_protocol import CloseReason
 from zope.interface import implementer
 
 from bridgewire.namespaces import CLIENT, CONTENT, FRAMING, STREAMS
 from bridgewire.parser import Limits, StreamFault
 from bridgewire.stream import CLOSE_TIMEOUT, StreamOwner, move
+from xmppd.web.frames import Answer, Broken, Closed, Frames, Received
 from xmppd.web.keepalive import PingTimer
-from xmppd.web.message import MessageParser
 
 _CLOSE = f"<close xmlns='{FRAMING}'/>"
-_TOO_EARLY = StreamFault("policy-violation", "sent too early")
 
 
 @implementer(IPushProducer)
@@ -54,17 +51,12 @@ class WebSocketStream(Protocol):
         self._owner = owner
         self._limits = limits
         self._clock = clock
-        # No permessage-deflate: what is compressed together with a secret betrays it by its
-        # length (as in CRIME), a short message can unpack to a huge one, and each connection
-        # would cost some 300 KiB for the windows.
-        self._frames = Connection(ConnectionType.SERVER)
-        self._messages = MessageParser(limits)
+        self._frames = Frames(limits)
         self._alive = PingTimer(clock, self._ping, self.abort)
         self._opened = False
         self._header_sent = False
         self._closing = False
         self._broken: CloseReason | None = None
-        self._deaf = False
         self._congested = False
         self._unsent = 0
         self._abort_call: IDelayedCall | None = None
@@ -78,25 +70,12 @@ class WebSocketStream(Protocol):
         self._tell(self._owner.secured)
 
     def dataReceived(self, data: bytes) -> None:
-        if not self._listening():
-            return
         self._alive.heard()
-        messages = self._messages
-        self._frames.receive_data(data)
-        for event in self._frames.events():
-            if not self._listening():
-                return
-            if messages is not self._messages and isinstance(event, TextMessage):
-                # As over TCP: sent before our answer to what restarted the stream.
-                self._fault(_TOO_EARLY)
-            else:
-                self._take(event)
-
-    def _listening(self) -> bool:
-        return not self._deaf
+        for received in self._frames.receive(data):
+            self._take(received)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._closing = self._deaf = True
+        self._closing = True
         self._alive.stop()
         if self._abort_call is not None:
             self._abort_call.cancel()
@@ -120,35 +99,23 @@ class WebSocketStream(Protocol):
 
     # What the peer sent
 
-    def _take(self, event: Event) -> None:
-        match event:
-            case TextMessage():
-                self._take_text(str(event.data), event.message_finished)
-            case BytesMessage():
-                fault = StreamFault("bad-format", "XMPP goes in text messages, not in binary ones")
-                self._fault(fault, CloseReason.UNSUPPORTED_DATA)
-            case Ping() if self._frames.state is ConnectionState.OPEN:
-                self._write(self._frames.send(event.response()))
+    def _take(self, received: Received) -> None:
+        match received:
+            case Element() if received.uri == FRAMING:
+                self._take_framing(received)
+            case Element() if not self._opened:
+                self._fault(Broken(StreamFault("bad-format", "a stream begins with <open/>")))
+            case Element() if not self._closing:
+                self._tell(self._owner.element, received)
+            case Answer(data):
+                self._write(data)
                 self._check_unsent()
-            case CloseConnection():
-                self._take_close(event)
-
-    def _take_text(self, text: str, finished: bool) -> None:
-        if self._broken is not None:
-            return
-        try:
-            element = self._messages.feed(text, finished)
-        except StreamFault as fault:
-            self._fault(fault)
-            return
-        if element is None:
-            return
-        if element.uri == FRAMING:
-            self._take_framing(element)
-        elif not self._opened:
-            self._fault(StreamFault("bad-format", "a stream begins with <open/>"))
-        elif not self._closing:
-            self._tell(self._owner.element, element)
+            case Broken():
+                self._fault(received)
+            case Closed(data):  # perhaps without <close/>: then the session may be resumed
+                self._write(data)
+                self._closing = True
+                self._hang_up()
 
     def _take_framing(self, element: Element) -> None:
         if element.name == "close":
@@ -159,34 +126,19 @@ class WebSocketStream(Protocol):
                 self._tell(self._owner.footer)
                 self.finish()
         elif element.name != "open" or self._opened:
-            self._fault(StreamFault("bad-format", "<open/> comes first, and once"))
+            self._fault(Broken(StreamFault("bad-format", "<open/> comes first, and once")))
         elif not self._closing:
             self._opened = True
             root = Element((STREAMS, "stream"), CLIENT, dict(element.attributes))
             self._tell(self._owner.header, root)
 
-    def _take_close(self, event: CloseConnection) -> None:
-        match self._frames.state:
-            case ConnectionState.REMOTE_CLOSING:  # without <close/>: the session may be resumed
-                self._write(self._frames.send(event.response()))
-                self._closing = True
-                self._hang_up()
-            case ConnectionState.OPEN:  # how wsproto says that it cannot go on
-                unreadable = event.code == CloseReason.INVALID_FRAME_PAYLOAD_DATA
-                condition = "not-well-formed" if unreadable else "bad-format"
-                fault = StreamFault(condition, f"not WebSocket (RFC 6455): {event.reason}")
-                self._fault(fault, CloseReason(event.code))
-                self._deaf = True
-            case _:
-                self._hang_up()
-
-    def _fault(self, fault: StreamFault, code: CloseReason = CloseReason.POLICY_VIOLATION) -> None:
-        """Nothing can be understood any more."""
-        self._broken = code
+    def _fault(self, broken: Broken) -> None:
+        """Nothing more is taken from the peer."""
+        self._broken = broken.code
         if self._closing:
             self._hang_up()
         else:
-            self._tell(self._owner.fault, fault)
+            self._tell(self._owner.fault, broken.fault)
 
     def _tell(self, what: Callable[..., None], *arguments: object) -> None:
         try:
@@ -261,12 +213,13 @@ class WebSocketStream(Protocol):
 
     def abort(self) -> None:
         """Cut the connection at once: the peer is thought dead."""
-        self._closing = self._deaf = True
+        self._closing = True
         self.transport.abortConnection()
 
     def set_limits(self, limits: Limits) -> None:
         """Allow the peer more on the stream that is under way: it has proved who it is."""
-        self._limits = self._messages.limits = limits
+        self._limits = limits
+        self._frames.set_limits(limits)
 
     def allow_white_space(self, allowed: bool) -> None:
         """Nothing to do: between messages there is none."""
@@ -274,7 +227,7 @@ class WebSocketStream(Protocol):
     def restart(self, limits: Limits) -> None:
         """Expect a new ``<open/>`` on the same connection (after SASL)."""
         self._limits = limits
-        self._messages = MessageParser(limits)
+        self._frames.restart(limits)
         self._opened = self._header_sent = False
 
     # Ways out
@@ -282,11 +235,12 @@ class WebSocketStream(Protocol):
     def _check_unsent(self) -> None:
         if self._congested and self._unsent > self._limits.unsent_bytes:
             self._unsent = 0
-            self._fault(StreamFault("resource-constraint", "it does not read what it is sent"))
+            fault = StreamFault("resource-constraint", "it does not read what it is sent")
+            self._fault(Broken(fault))
 
     def _send_text(self, text: str) -> None:
-        if self._frames.state is ConnectionState.OPEN:
-            self._write(self._frames.send(TextMessage(text)))
+        if self._frames.open:
+            self._write(self._frames.text(text))
 
     def _write(self, data: bytes) -> None:
         if self._congested:
@@ -294,18 +248,16 @@ class WebSocketStream(Protocol):
         self.transport.write(data)
 
     def _ping(self) -> None:
-        if self._frames.state is ConnectionState.OPEN:
-            self._write(self._frames.send(Ping()))
+        if self._frames.open:
+            self._write(self._frames.ping())
 
     def _close_websocket(self) -> None:
-        if self._frames.state is ConnectionState.OPEN:
-            code = self._broken or CloseReason.NORMAL_CLOSURE
-            self._write(self._frames.send(CloseConnection(code)))
+        if self._frames.open:
+            self._write(self._frames.close(self._broken or CloseReason.NORMAL_CLOSURE))
         if self._broken is not None:
             self._hang_up()
 
     def _hang_up(self) -> None:
-        self._deaf = True
         self._cut_later()
         self.transport.unregisterProducer()  # else the transport waits for more
         self.transport.loseConnection()
