@@ -56,7 +56,7 @@ class Frames:
     def receive(self, data: bytes) -> Iterator[Received]:
         """Answer what ``data`` completes; ``restart`` may be called in between. Never raises.
 
-        Closed and Broken are the last that ever comes.
+        Closed and Broken are the last that ever comes; after ``stop`` nothing does.
         """
         if self._over:
             return
@@ -65,7 +65,8 @@ class Frames:
         for event in self._connection.events():
             received = self._read(event, messages)
             if received is not None:
-                self._over = isinstance(received, Closed | Broken)
+                if isinstance(received, Closed | Broken):
+                    self._over = True
                 yield received
             if self._over:
                 return
@@ -113,6 +114,10 @@ class Frames:
     def close(self, code: CloseReason) -> bytes:
         """Answer our Close frame's bytes."""
         return self._connection.send(CloseConnection(code))
+
+    def stop(self) -> None:
+        """Take nothing more, whatever comes."""
+        self._over = True
 
     def set_limits(self, limits: Limits) -> None:
         """Limit the messages to come, on the stream that is under way."""

@@ -214,6 +214,7 @@ class WebSocketStream(Protocol):
     def abort(self) -> None:
         """Cut the connection at once: the peer is thought dead."""
         self._closing = True
+        self._frames.stop()
         self.transport.abortConnection()
 
     def set_limits(self, limits: Limits) -> None:
@@ -258,6 +259,7 @@ class WebSocketStream(Protocol):
             self._hang_up()
 
     def _hang_up(self) -> None:
+        self._frames.stop()
         self._cut_later()
         self.transport.unregisterProducer()  # else the transport waits for more
         self.transport.loseConnection()

@@ -243,6 +243,15 @@ class ClosingTests(WebCase):
         self.assertEqual(close.data, CLOSE)
         self.assertIsInstance(frame, CloseConnection)
 
+    def test_fault_while_closing(self) -> None:
+        """Who breaks a rule instead of closing is hung up on, once, and not heard any more."""
+        browser = self.logged_in()
+        (stream,) = self.clients.open
+        stream.stream.finish()
+        browser.hear()
+        self.assertEqual(browser.send(TextMessage("no"), TextMessage("no"), Ping()), [])
+        self.assertTrue(browser.hung_up)
+
     def test_binary_after_close(self) -> None:
         """What still comes then is neither read nor answered."""
         browser = self.logged_in()
