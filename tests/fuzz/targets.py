@@ -14,6 +14,7 @@ from bridgewire.login import LoginReply, LoginRequest, Serve
 from bridgewire.parser import AFTER_LOGIN, BEFORE_LOGIN, Header, Stanza, StreamFault, StreamParser
 from bridgewire.sasl import WireFault
 from bridgewire.session_end import EndSessions, SessionEnded
+from tests.fuzz.sasl import seeds, walk
 from tests.support.memory import MemoryTransport, Peer
 from tests.xmppd.test_client_stream import AUTH, ClientCase
 from tests.xmppd.test_random_walks import TYPED
@@ -121,6 +122,12 @@ def client(data: bytes) -> None:
     _expect_no_errors()
 
 
+def sasl(data: bytes) -> None:
+    """Whatever a client says to the Call Bridge by whatever mechanism, it is answered at once."""
+    walk(data)
+    _expect_no_errors()
+
+
 def _frame(payload: bytes) -> bytes:
     """One text frame of a client's, masked with zeros."""
     return b"\x81\xfe" + len(payload).to_bytes(2, "big") + bytes(4) + payload
@@ -195,4 +202,5 @@ TARGETS: dict[str, tuple[Target, Seeds]] = {
     "login": (login, _vectors),
     "client": (client, _typed),
     "websocket": (websocket, _framed),
+    "sasl": (sasl, seeds),
 }
