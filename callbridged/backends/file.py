@@ -72,7 +72,7 @@ class FileBackend(Service):
     def startService(self) -> None:
         """Look at the file now and then, so that the mechanisms are right before anyone asks."""
         super().startService()
-        detach(self._keep_looking(), self.log, "looking at the users file")
+        self._look_on()
 
     def stopService(self) -> None:
         super().stopService()
@@ -82,13 +82,15 @@ class FileBackend(Service):
 
     async def _keep_looking(self) -> None:
         self._looking = None
-        with suppress(BackendUnavailable):  # whoever logs in says so
-            await self._refresh()
-        if self.running:
-            self._looking = self._clock.callLater(
-                LOOK_INTERVAL,
-                lambda: detach(self._keep_looking(), self.log, "looking at the users file"),
-            )
+        try:
+            with suppress(BackendUnavailable):  # whoever logs in says so
+                await self._refresh()
+        finally:
+            if self.running:
+                self._looking = self._clock.callLater(LOOK_INTERVAL, self._look_on)
+
+    def _look_on(self) -> None:
+        detach(self._keep_looking(), self.log, "looking at the users file")
 
     @property
     def decoy_key(self) -> bytes | None:
