@@ -120,6 +120,7 @@ class ManagementTests(ManagedCase):
         self.bridge.reply("success", "bob")
         answer = peer.read()
         self.assertIn("<resumed ", answer)
+        self.assertIn(">bob@example.com/phone</authorization-identifier>", answer)
         self.assertNotIn("features", answer)
         self.assertNotIn("<bound", answer)
         self.assertIn("bad-request", peer.type("<iq type='get'/>"))
@@ -208,6 +209,22 @@ class ManagementTests(ManagedCase):
         ]
         self.assertEqual([bool(answer) for answer in answers], [False, False, True])
         self.assertEqual(answers[2].count("<recipient-unavailable"), 3)
+        self.assertEqual(len(self.sessions), 1)
+
+    def test_miscounted(self) -> None:
+        """A client that is there and miscounts keeps its session, but not its way back."""
+        bob, id_ = self.managed("bob")
+        alice = self.bound("alice")
+        text = "x" * 200_000
+        for _ in range(4):
+            answer = alice.type(
+                f"<message to='bob@example.com/phone'><body>{text}</body></message>"
+            )
+            self.assertEqual(answer, "")
+        self.assertEqual(bob.read().count("<message"), 4)
+        self.assertEqual(bob.type(ack(9)), R)
+        self.assertIn("<item-not-found", self.resume(id_, 0, "bob")[1])
+        bob.lose()
         self.assertEqual(len(self.sessions), 1)
 
     def test_client_states(self) -> None:

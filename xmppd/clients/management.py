@@ -38,6 +38,7 @@ class Management:
         self.asked = False
         #: True where something was sent since it was asked for.
         self.fresh = False
+        self._keeps = True
         self._acknowledged = 0
         self._characters = 0
         self._queue: deque[tuple[Element, int]] = deque()
@@ -49,6 +50,8 @@ class Management:
     def sent(self, stanza: Element) -> bool:
         """Keep a stanza for the client until it is acknowledged; False where there are too many."""
         self.fresh = True
+        if not self._keeps:
+            return True
         size = len(stanza.toXml())
         self._characters += size
         self._queue.append((stanza, size))
@@ -56,12 +59,20 @@ class Management:
 
     def acknowledge(self, h: int) -> None:
         """The client has handled ``h`` stanzas, in all, modulo 2^32. Raises TooHigh."""
+        if not self._keeps:
+            return
         handled = (h - self._acknowledged) % _COUNT
         if handled > len(self._queue):
             raise TooHigh(h, (self._acknowledged + len(self._queue)) % _COUNT)
         for _ in range(handled):
             self._characters -= self._queue.popleft()[1]
         self._acknowledged = h
+
+    def forget(self) -> None:
+        """Keep nothing from now on: the session can be resumed no more."""
+        self._keeps = False
+        self.id = None
+        self._queue.clear()
 
     def unacknowledged(self) -> list[Element]:
         """Answer the stanzas that the client may not have got, in order."""

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
 from twisted.words.protocols.jabber.error import StanzaError
 from twisted.words.xish.domish import Element
 
@@ -63,6 +64,8 @@ class Vouched:
 
 class ClientSession:
     """One session (`xmppd.sessions.Session`)."""
+
+    log = Logger()
 
     def __init__(self, clients: Clients, jid: JID, vouched: Vouched, stream: ClientStream) -> None:
         self._all = clients
@@ -194,8 +197,19 @@ class ClientSession:
         elif self._management.sent(stanza):
             self._send(stanza)
             self._ask()
+        elif self._stream is None:
+            self.end("resource-constraint", "too many stanzas wait for the client")
         else:
-            self.end("resource-constraint", "too many stanzas are not acknowledged")
+            self._forget()
+            self._send(stanza)
+
+    def _forget(self) -> None:
+        """Too much is not acknowledged, by a client that is there: some count wrongly."""
+        if self._management is not None:
+            self._all.resumable.pop(self._management.id or "", None)
+            self._management.forget()
+            text = "{user} acknowledges too little, and cannot resume this session any more"
+            self._all.quiet.warn(self.log, self.jid.userhost(), text, user=self.jid.full())
 
     def _send(self, element: Element) -> None:
         if self._stream is not None:

@@ -211,7 +211,8 @@ class ClientStream:
         if inline.bind is not None and not resumed:
             session, answer = self._bind_inline(inline.bind, inline.agent)
             outcome.append(answer)
-        success = self.authentication.success(reply, self.jid.full())
+        jid = self.jid if session is None else session.jid
+        success = self.authentication.success(reply, jid.full())
         for answer in outcome:
             success.addChild(answer)
         self.stream.send(success)
