@@ -12,7 +12,8 @@ from bridgewire.certificates import load_authorities, names
 from bridgewire.steps import Step
 from demo.screen import Screen
 from tests.support import people
-from tests.support.processes import BIN
+from tests.support.processes import BIN, free_port
+from tests.support.rawwebsocket import join_as_guest
 from tests.support.site import CLEAN, CallBridge, Daemon, Site, XmppServer
 from tests.support.waiting import wait_until
 
@@ -38,6 +39,7 @@ class Play:
         self.site = site
         self.servers: list[XmppServer] = []
         self.bridges: list[CallBridge] = []
+        self.websocket_ports: list[int] = []
 
     def run(self) -> None:
         """All scenes; raises AssertionError with the last lines of a log where one goes wrong."""
@@ -45,6 +47,7 @@ class Play:
         self.edge()
         self.inside()
         self.login()
+        self.guest()
         self.wrong_password()
         self.failover()
 
@@ -54,11 +57,22 @@ class Play:
         screen, site = self.screen, self.site
         screen.scene("Set-up: an authority, certificates, DNS, a secret, a user")
         for number in (1, 2):
-            server = site.server(f"xmpp{number}", f"127.0.0.{number + 1}", usual_ports=True)
+            address = f"127.0.0.{number + 1}"
+            port = free_port(address, 5443)
+            self.websocket_ports.append(port)
+            listen = f"tcp:{port}:interface={address}"
+            server = site.server(
+                f"xmpp{number}",
+                address,
+                usual_ports=True,
+                settings={"client": {"websocket_listen": listen}},
+            )
             self.servers.append(server)
         site.zone.srv = [(10 * at, *srv[1:]) for at, srv in enumerate(site.zone.srv, start=1)]
         for number in (1, 2):
-            self.bridges.append(site.bridge(f"cb{number}", secret=secrets.token_hex(16)))
+            guests = {"guest": {"enabled": "yes"}}
+            bridge = site.bridge(f"cb{number}", secret=secrets.token_hex(16), settings=guests)
+            self.bridges.append(bridge)
         screen.line("authority", f"Example CA, in {site.ca.directory}")
         for daemon in (*self.servers, *self.bridges):
             [leaf, *_] = load_authorities(site.ca.directory / f"{daemon.name}.crt")
@@ -130,6 +144,19 @@ class Play:
             login, served = self._expect_login(server)
             self.screen.step(Step.LOGIN, self._describe(server, login, served))
 
+    def guest(self) -> None:
+        screen, server = self.screen, self.servers[0]
+        screen.scene("A guest comes over WebSocket, as browsers do")
+        authority = self.site.ca.certificate_path
+        jid = join_as_guest(server.address, self.websocket_ports[0], authority)
+        screen.line("guest", f"{jid} at {server.name}: ANONYMOUS, SASL2 and Bind 2, one exchange")
+        wait_until(
+            "the guest is gone",
+            lambda: not any(map(self._guests, self.bridges)),
+            explain=server.explain,
+        )
+        screen.line("gone", "it closed its stream, and the Call Bridge has taken it out")
+
     def wrong_password(self) -> None:
         self.screen.scene("A wrong password")
         login = self._log_in(self.servers[0], "looking-glass")
@@ -181,6 +208,10 @@ class Play:
             f"A client: {USER}@{self.site.domain}, password {PASSWORD}, server {server.address} "
             f"port {server.client_port}, STARTTLS, authority {self.site.ca.certificate_path}."
         )
+        screen.prose(
+            f"A browser: wss://{server.fqdn}:{self.websocket_ports[0]}/xmpp-websocket, for pages "
+            "of the origins in websocket_origins of xmppd.ini."
+        )
         screen.prose("And to end it:")
         screen.plain("kill " + " ".join(str(process.pid) for process in processes))
         screen.plain(f"rm -r {self.site.directory}")
@@ -188,6 +219,9 @@ class Play:
             process.release()
 
     # Helpers
+
+    def _guests(self, bridge: CallBridge) -> object:
+        return json.loads(bridge.command("--json", "guests").stdout)
 
     def _take_secret(self, bridge: CallBridge, printed: str) -> None:
         """Give a Call Bridge the secret that the server made for it."""

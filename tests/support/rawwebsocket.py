@@ -55,3 +55,19 @@ def read_until(connection: ClientConnection, pattern: str) -> str:
         assert isinstance(message, str), message
         if compiled.search(message):
             return message
+
+
+def join_as_guest(address: str, port: int, authority: Path) -> str:
+    """Log in as a browser's guest does (SASL ANONYMOUS), leave, and answer the JID that it was."""
+    with connect_raw(address, port, authority) as connection:
+        connection.send(OPEN)
+        read_until(connection, "<mechanism>ANONYMOUS<")
+        connection.send(
+            "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='ANONYMOUS'>"
+            "<bind xmlns='urn:xmpp:bind:0'><tag>browser</tag></bind></authenticate>"
+        )
+        success = read_until(connection, "<success|<failure")
+        found = re.search("<authorization-identifier>([^<]+)", success)
+        assert found, success
+        connection.send(f"<close xmlns='{FRAMING}'/>")
+        return found[1]
