@@ -7,6 +7,7 @@ from tests.integration.clients.meeting import (
     DRIVERS,
     STARTTLS,
     SYSTEM_PYTHON,
+    WEBSOCKET,
     ClientTestCase,
 )
 
@@ -25,6 +26,10 @@ class NbxmppTests(ClientTestCase):
     def test_direct_tls(self) -> None:
         """It logs in, talks and comes back over direct TLS."""
         self.meet(DIRECT_TLS)
+
+    def test_websocket(self) -> None:
+        """It logs in, talks and comes back over WebSocket."""
+        self.meet(WEBSOCKET)
 
     def test_wrong_password(self) -> None:
         """It hears that its password is wrong."""

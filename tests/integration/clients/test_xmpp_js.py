@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tests.integration.clients.meeting import DIRECT_TLS, NODE, STARTTLS, ClientTestCase
+from tests.integration.clients.meeting import (
+    DIRECT_TLS,
+    NODE,
+    STARTTLS,
+    WEBSOCKET,
+    ClientTestCase,
+)
 
 
 class XmppJsTests(ClientTestCase):
@@ -23,6 +29,10 @@ class XmppJsTests(ClientTestCase):
     def test_direct_tls(self) -> None:
         """It logs in, talks and comes back over direct TLS."""
         self.meet(DIRECT_TLS)
+
+    def test_websocket(self) -> None:
+        """It logs in, talks and comes back over WebSocket."""
+        self.meet(WEBSOCKET)
 
     def test_wrong_password(self) -> None:
         """It hears that its password is wrong."""

@@ -46,7 +46,7 @@ class Driver:
         protocol, kind = CONNECTIONS[options["transport"]]
         where = f"{options['address']}:{options['port']}"
         if protocol == ConnectionProtocol.WEBSOCKET:
-            where = options["url"]
+            where = f"wss://{where}/xmpp-websocket"
         client.set_custom_host(where, protocol, kind)
         client.subscribe("connected", self.on_connected)
         client.subscribe("resume-successful", self.on_connected)
