@@ -42,13 +42,12 @@ let rounds = 0;
 entity.on("online", (jid) => play(jid, false));
 entity.streamManagement.on("resumed", () => play(entity.jid, true));
 entity.on("stanza", received);
-entity.on("error", (error) => {
-  if (error.name === "SASLError") {
-    entity.reconnect.stop();
-    say("refused", { condition: error.condition });
-  } else {
-    console.log("error", String(error));
-  }
+entity.on("error", async (error) => {
+  console.log("error", String(error));
+  if (error.name !== "SASLError") return; // it connects again by itself
+  entity.reconnect.stop();
+  await entity.stop();
+  say("refused", { condition: error.condition });
 });
 
 async function play(jid, resumed) {
@@ -75,6 +74,4 @@ async function received(stanza) {
   }
 }
 
-entity.start().catch(async () => {
-  await entity.stop();
-});
+entity.start().catch(() => {}); // told as an error, too
