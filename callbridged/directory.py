@@ -10,8 +10,8 @@ from callbridged.scram_keys import ITERATIONS, Decoys, ScramKeys
 class Directory:
     """Users of a backend, the guests' account, and decoys in the place of who does not exist.
 
-    For names that are the guests' the backend is asked all the same, so that it takes as long; what
-    it says does not count.
+    The backend is never asked for names that are the guests': it is not to see the access code, and
+    nobody is to lock its users out by guessing at them.
     """
 
     def __init__(
@@ -40,20 +40,20 @@ class Directory:
 
         Raises what the backend raises.
         """
-        keys = await self._backend.scram_keys(username, scheme)
-        decoy = self._decoy(username, scheme)  # in any case: it takes its time
         if self._guests is not None and self._guests.reserves(username):
             keys = self._guests.scram_keys(username, scheme)
+        else:
+            keys = await self._backend.scram_keys(username, scheme)
+        decoy = self._decoy(username, scheme)  # in any case: it takes its time
         return decoy if keys is None else keys
 
     async def check_password(self, username: str, password: str) -> bool:
         """True where there is such a user, and this is the password. Raises as the backend."""
-        right = False
-        if "PLAIN" in self._backend.mechanisms:
-            right = await self._backend.check_password(username, password)
         if self._guests is not None and self._guests.reserves(username):
-            right = self._guests.check_password(username, password)
-        return right
+            return self._guests.check_password(username, password)
+        if "PLAIN" not in self._backend.mechanisms:  # it is offered to guests alone
+            return False
+        return await self._backend.check_password(username, password)
 
     async def fingerprint(self, username: str) -> bytes | None:
         """Answer what changes with the user's password; None: there is no such user, or nobody

@@ -242,6 +242,13 @@ class Names(GuestCase):
         for name in ("guests", "guest1a"):
             self.assertEqual(self.ask(plain(name, "x")).username, name)
 
+    def test_not_asked(self) -> None:
+        """The backend is not asked for them: it sees neither the access code nor guesses."""
+        for name in ("guest", "guest1"):
+            self.ask(plain(name, "y"))
+            self.log_in(ScramUser(name, "x"))
+        self.assertEqual(self.backend.asked, [])
+
     def test_without_guests(self) -> None:
         """Without guests these names are like all others."""
         self.service = self.make_service()

@@ -184,3 +184,18 @@ class WaysInTests(unittest.SynchronousTestCase):
         self.assertIn("Sessions ended: 1, at 1 XMPP server(s).", said)
         self.assertIn(b"The meeting is over.", streams[1].read_to_end())
         self.assertIn("ended: 0", self.ctl("kick", found[1]))
+
+    def test_user_removed(self) -> None:
+        """A user who is removed is thrown out, and the token is worth nothing."""
+        self.site.user("bob", "builder")
+        stream = self.connect()
+        wanted = f"<request-token xmlns='{FAST}' mechanism='HT-SHA-256-NONE'/>"
+        answer = self.authenticate(stream, "PLAIN", b"\0bob\0builder", wanted)
+        found = re.search(r"\btoken='([^']+)'", answer)
+        assert found, answer + self.bridge.explain()
+        said = self.ctl("user", "del", "bob")
+        self.assertIn("bob may not log in any more.\nSessions ended: 1, at 1 XMPP server(s).", said)
+        self.assertIn(b"This account has been removed.", stream.read_to_end())
+        proof = hmac.digest(found[1].encode(), b"Initiator", "sha256")
+        answer = self.log_in("HT-SHA-256-NONE", b"bob\0" + proof, f"<fast xmlns='{FAST}'/>")
+        self.assertIn("<not-authorized", answer)
