@@ -30,6 +30,7 @@ def commands(
             "links": links.status(),
             "outstanding_logins": logins.outstanding(),
             "draining": logins.draining,
+            "guests": None if guests is None else len(guests.status()),
         }
 
     def drain(_: dict[str, Any]) -> object:

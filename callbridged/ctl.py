@@ -87,6 +87,8 @@ def status_lines(answer: Mapping[str, Any]) -> Iterator[str]:
         rows.insert(1, ("XMPP connection", "none"))
     if answer.get("outstanding_logins"):
         rows.append(("Logins under way", answer["outstanding_logins"]))
+    if answer.get("guests") is not None:
+        rows.append(("Guests", answer["guests"]))
     if answer.get("draining"):
         rows.append(("Draining", "no new logins are taken; callbridgectl resume takes them again"))
     good = answer["authentication_service"] == "registered"

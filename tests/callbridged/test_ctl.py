@@ -53,6 +53,18 @@ class Status(SynchronousTestCase):
         self.assertIn("waiting, xmpp1.example.com:5223; connect, connect-refused: Refused.", text)
         self.assertIn("Authentication service: down", text)
 
+    def test_guests(self) -> None:
+        """Where guests are let in, their number is shown, also when there is none."""
+        answer: dict[str, Any] = {
+            "callbridge": "cb1",
+            "domain": "example.com",
+            "authentication_service": "down",
+            "links": [],
+        }
+        for guests, shown in ((None, False), (0, True), (3, True)):
+            lines = list(status_lines({**answer, "guests": guests}))
+            self.assertEqual(any(line.startswith("Guests:") for line in lines), shown)
+
     def test_none(self) -> None:
         """No link at all is said too."""
         self.assertIn("XMPP connection: none", " ".join(status().split()))
