@@ -24,6 +24,15 @@ from xmppd.web.keepalive import PingTimer
 _CLOSE = f"<close xmlns='{FRAMING}'/>"
 
 
+def _as_default(stanza: Element) -> None:
+    """Make jabber:client its default namespace, which scripts look for, whatever its sender did."""
+    if CLIENT in stanza.localPrefixes.values():
+        kept = {prefix: uri for prefix, uri in stanza.localPrefixes.items() if uri != CLIENT}
+        stanza.localPrefixes = kept
+    if (stanza.uri, stanza.defaultUri) != (CLIENT, CLIENT):
+        move(stanza, stanza.uri, CLIENT)
+
+
 @implementer(IPushProducer)
 class WebSocketStream(Protocol):
     """One stream, the server's end; ``transport`` is a TLS connection whose handshake is done.
@@ -182,8 +191,8 @@ class WebSocketStream(Protocol):
         """
         if self._closing:
             return
-        if isinstance(obj, Element) and (obj.uri is None or obj.uri in CONTENT - {CLIENT}):
-            move(obj, obj.uri, CLIENT)
+        if isinstance(obj, Element) and (obj.uri is None or obj.uri in CONTENT):
+            _as_default(obj)
         text: str = obj.toXml(prefixes={STREAMS: "stream"}) if isinstance(obj, Element) else obj
         self._send_text(text)
         self._check_unsent()

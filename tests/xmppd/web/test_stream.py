@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from xml.etree import ElementTree
+
 from twisted.words.xish.domish import Element
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
@@ -69,6 +71,22 @@ class StreamTests(StreamCase):
             stream.stream.send(stanza)
             (text,) = texts(browser.hear())
             self.assertEqual(text, "<message xmlns='jabber:client'><body>x</body></message>")
+
+    def test_prefixed_stanza(self) -> None:
+        """A stanza whose sender gave its namespace a prefix has it as the default here."""
+        browser = self.logged_in()
+        browser.say("<presence xmlns='jabber:client'/>")
+        (text,) = texts(
+            browser.say(
+                "<c:message xmlns:c='jabber:client' xmlns='urn:x' id='1'>"
+                "<c:body>hello</c:body><thing c:of='mine'/></c:message>"
+            )
+        )
+        self.assertTrue(text.startswith("<message xmlns='jabber:client' "), text)
+        self.assertIn("<body>hello</body>", text)
+        thing = ElementTree.fromstring(text).find("{urn:x}thing")
+        assert thing is not None
+        self.assertEqual(thing.attrib, {f"{{{CLIENT}}}of": "mine"})
 
     def test_message_to_self(self) -> None:
         """A message comes back as one message with its namespace."""
