@@ -11,7 +11,7 @@ from twisted.trial import unittest
 
 from tests.support.processes import Process, free_port
 from tests.support.rawstream import RawStream, client_header, plain
-from tests.support.rawwebsocket import OPEN, connect_raw, read_until
+from tests.support.rawwebsocket import OPEN, RawWebSocket
 from tests.support.shared import shared_site
 from tests.support.site import Site, started_small_site
 
@@ -180,36 +180,36 @@ class ProxyTests(unittest.SynchronousTestCase):
         self.proxy("nginx", "-c", template=NGINX)
         since = self.marks()
         authority: Path = self.site.ca.certificate_path
-        connection = connect_raw(
+        connection = RawWebSocket(
             PROXY,
             self.ports["nginx"],
             authority,
             source=CLIENT,
-            additional_headers={"X-Forwarded-For": "203.0.113.9"},
+            headers=[("X-Forwarded-For", "203.0.113.9")],
         )
         self.addCleanup(connection.close)
         connection.send(OPEN)
-        self.assertNotIn("-PLUS", read_until(connection, "<stream:features"))
+        self.assertNotIn("-PLUS", connection.read_until("<stream:features"))
         connection.send(plain("alice", "wonderland"))
-        read_until(connection, "<success ")
+        connection.read_until("<success ")
         self.assert_seen(since)
         self.assertNotIn("203.0.113.9", self.site.servers[0].process.text())
 
     def test_forged(self) -> None:
         """Without a proxy X-Forwarded-For is not believed, and channel binding is offered."""
         since = self.marks()
-        connection = connect_raw(
+        connection = RawWebSocket(
             SERVER,
             self.ports["websocket_port"],
             self.site.ca.certificate_path,
             source=CLIENT,
-            additional_headers={"X-Forwarded-For": "203.0.113.9"},
+            headers=[("X-Forwarded-For", "203.0.113.9")],
         )
         self.addCleanup(connection.close)
         connection.send(OPEN)
-        self.assertIn("-PLUS", read_until(connection, "<stream:features"))
+        self.assertIn("-PLUS", connection.read_until("<stream:features"))
         connection.send(plain("alice", "wonderland"))
-        read_until(connection, "<success ")
+        connection.read_until("<success ")
         self.assert_seen(since)
 
 
