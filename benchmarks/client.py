@@ -99,7 +99,9 @@ class Client:
 
     def log_in(self, mechanism: str, who: Credentials) -> None:
         """SASL by RFC 6120, and the new stream's features."""
-        self._authenticate(f"<auth xmlns='{_SASL}' mechanism='{mechanism}'>%s</auth>", mechanism, who)
+        self._authenticate(
+            f"<auth xmlns='{_SASL}' mechanism='{mechanism}'>%s</auth>", mechanism, who
+        )
         self.open()
 
     def log_in_inline(self, mechanism: str, who: Credentials, more: str = "") -> None:

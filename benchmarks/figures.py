@@ -78,6 +78,8 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         ]
         print(f"| {' | '.join(cells)} |")
         if number == 0:
-            rule = ["-" * width if at == 0 else "-" * (width - 1) + ":" for at, width in
-                    enumerate(widths)]
+            rule = [
+                "-" * width if at == 0 else "-" * (width - 1) + ":"
+                for at, width in enumerate(widths)
+            ]
             print(f"| {' | '.join(rule)} |", flush=True)
