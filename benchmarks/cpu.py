@@ -1,9 +1,9 @@
 """``python -m benchmarks.cpu``: what a login costs the servers in CPU time, in all its ways.
 
 From TCP connect to bound resource, over each transport and with each SASL mechanism, so many
-logins of each. User and system time of each daemon, divided by the logins. Prosody and ejabberd, where
-they are installed, do what they can of the same in the same run, with their own password stores.
-Bounded: it ends after some minutes.
+logins of each. User and system time of each daemon, divided by the logins. Prosody and ejabberd,
+where they are installed, do what they can of the same in the same run, with their own password
+stores. Bounded: it ends after some minutes.
 """
 
 from __future__ import annotations

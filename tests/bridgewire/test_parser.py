@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bridgewire.parser import (
     AFTER_LOGIN,
     BEFORE_LOGIN,
+    COMPONENT_LINK,
     SERVER_LINK,
     Event,
     Footer,
@@ -197,10 +198,38 @@ BODIES = st.lists(
             b"<f>" * 40, b"<h a='>' b=\"'>\"/>", b"<i>&#x10FFFF;]]&gt;&quot;</i>", b"<!", b"<![",
             b"]]>", b"<j><![CDATA[<it's & ]] ></it>]]></j>", b"<k a='<'/>", b"<l>a & b</l>", b"\r",
             b"&am",             b"<g xmlns='urn:x' xmlns:y='urn:y' y:z='1'/>", "<é/>".encode(),
+            b"-->", b"?>", b"\n",
         ]
     ),
     max_size=12,
 )  # fmt: skip
+
+
+class LetGoTests(SynchronousTestCase):
+    """Memory of a parser that waits."""
+
+    def test_between_stanzas(self) -> None:
+        """Expat goes after the header, a stanza and white space; within anything it stays."""
+        parser = StreamParser(AFTER_LOGIN)
+        gone = []
+        for data in (HEADER, b"<a/>", b" \n", b"<b>", b"</b>", b"<!-- >", b"-->"):
+            parser.feed(data)
+            gone.append(parser.parser is None)
+        self.assertEqual(gone, [True, True, True, False, True, False, False])
+
+    def test_busy(self) -> None:
+        """On the links of components it stays."""
+        parser = StreamParser(COMPONENT_LINK)
+        parser.feed(HEADER + b"<a/>")
+        self.assertIsNotNone(parser.parser)
+
+    def test_long_start_tag(self) -> None:
+        """A start tag of the stream that is long is not kept, and expat stays."""
+        parser = StreamParser(AFTER_LOGIN)
+        events = parser.feed(HEADER[:-1] + b" x='%b'>" % (b"x" * 1024) + b"<a/>")
+        events += parser.feed(b"<b/>")
+        self.assertEqual(len(events), 3)
+        self.assertIsNotNone(parser.parser)
 
 
 class Properties(SynchronousTestCase):
@@ -213,6 +242,17 @@ class Properties(SynchronousTestCase):
         data = HEADER + b"".join(body)
         for limits in (BEFORE_LOGIN, AFTER_LOGIN):
             self.assertEqual(parse(data, cuts, limits), parse(data, limits=limits))
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.lists(BODIES, max_size=6))
+    def test_parser_let_go(self, bodies: list[list[bytes]]) -> None:
+        """An expat parser that is made anew between stanzas sees what the former one would have."""
+        pieces = [HEADER, *(b"".join(body) for body in bodies)]
+        cuts = [len(piece) for piece in pieces]
+        data = b"".join(pieces)
+        for limits in (BEFORE_LOGIN, AFTER_LOGIN):
+            kept = replace(limits, keep_parser=True)
+            self.assertEqual(parse(data, cuts, limits), parse(data, cuts, kept))
 
     @settings(max_examples=50, deadline=None)
     @given(BODIES)

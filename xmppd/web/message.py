@@ -77,6 +77,7 @@ class MessageParser:
             stream_bytes=limits.stream_bytes and max(limits.stream_bytes - self._bytes, 1),
             stream_elements=limits.stream_elements
             and max(limits.stream_elements - self._elements, 0) + 1,
+            keep_parser=True,  # its stream is one message
         )
 
     def _take(self, events: Sequence[Event]) -> None:
