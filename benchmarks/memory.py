@@ -136,13 +136,14 @@ def main() -> int:
     )
     parser.add_argument("--only", default="", metavar="WORDS", help="cases that have these words")
     parser.add_argument("--alone", action="store_true", help="ours, without the others")
+    parser.add_argument("--hashed", action="store_true", help="the others keep no passwords")
     options = parser.parse_args()
     count = options.connections
     wanted = options.only.lower()
     cases = [one for one in CASES if wanted in f"{one.what}, {one.transport}".lower()]
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     print(machine())
-    with subjects(users=count + _WARM_UP) as found:
+    with subjects(users=count + _WARM_UP, hashed=options.hashed) as found:
         if options.alone:
             del found[1:]
         rows = []

@@ -103,10 +103,12 @@ class Pair:
 
 
 @contextmanager
-def subjects(users: int, real_users: int = 0) -> Iterator[list[tuple[Subject, Target]]]:
+def subjects(
+    users: int, real_users: int = 0, hashed: bool = True
+) -> Iterator[list[tuple[Subject, Target]]]:
     """Ours, and the peers that are installed, not started; with where each is.
 
-    ``users``: of the peers, who look at their passwords in any case.
+    ``users``: of the peers, who look at their passwords in any case. ``hashed``: see `Peer`.
     """
     site = Site()
     found: list[tuple[Subject, Target]] = []
@@ -123,7 +125,7 @@ def subjects(users: int, real_users: int = 0) -> Iterator[list[tuple[Subject, Ta
             address = f"127.0.0.{number}"
             ports = {transport: free_port(address) for transport in TRANSPORTS}
             here = Path(site.directory) / kind.package
-            peer = kind(here, address, ports, site.domain, pair, users, real_users > 0)
+            peer = kind(here, address, ports, site.domain, pair, users, hashed)
             found.append((peer, Target(address, site.domain, ports, context)))
         for subject, _ in found:
             print(f"{subject.name} {subject.version()}")
