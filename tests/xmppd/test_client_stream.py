@@ -166,6 +166,14 @@ class ClientTests(ClientCase):
             self.assertIn("<not-authorized/>", answer)
             self.assertEqual(peer.hung_up, attempt == 2)
 
+    def test_other_failures(self) -> None:
+        """Failures that no password was looked at for may be six in all: some clients try around."""
+        peer = self.offered()
+        for attempt in range(6):
+            answer = peer.type(AUTH.replace("PLAIN", "X-NONE"))
+            self.assertIn("<invalid-mechanism/>", answer)
+            self.assertEqual(peer.hung_up, attempt == 5)
+
     def test_challenge(self) -> None:
         """A challenge goes to the client and its response to the same Call Bridge."""
         peer = self.offered()

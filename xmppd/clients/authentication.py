@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 #: The forms of SASL that clients may use.
 PROFILES: tuple[Profile, ...] = (Sasl(), Sasl2())
-#: Failed logins on one stream, after which it is closed.
-MAX_FAILURES = 3
+#: Failed logins on one stream, after which it is closed: with a password that was looked at, and of
+#: any kind. Some clients try several mechanisms of which they know too little.
+MAX_REFUSALS = 3
+MAX_FAILURES = 6
 _LOGIN = "login from {peer}: {failure}"
 
 
@@ -35,7 +37,7 @@ class Authentication:
     def __init__(self, stream: ClientStream) -> None:
         self._stream = stream
         self._login: Login | None = None
-        self._failures = 0
+        self._failures = self._refusals = 0
         self.profile = PROFILES[0]
         self.inline = Inline()
         #: Who has let the client in, once that is so.
@@ -161,8 +163,10 @@ class Authentication:
         """The exchange has failed: answer what to say, and whether it was once too often."""
         self._login = None
         self._failures += 1
+        self._refusals += failure_condition(element) == "not-authorized"
         self._stream.stream.allow_white_space(True)
-        return self.profile.from_link(element), self._failures >= MAX_FAILURES
+        too_often = self._failures >= MAX_FAILURES or self._refusals >= MAX_REFUSALS
+        return self.profile.from_link(element), too_often
 
     def nothing_to_abort(self, element: Element) -> Element:
         """Answer an ``<abort/>`` that comes when the exchange is over already."""
