@@ -26,6 +26,7 @@ PROFILES: tuple[Profile, ...] = (Sasl(), Sasl2())
 #: any kind. Some clients try several mechanisms of which they know too little.
 MAX_REFUSALS = 3
 MAX_FAILURES = 6
+_NOTHING = Inline()
 _LOGIN = "login from {peer}: {failure}"
 
 
@@ -39,7 +40,7 @@ class Authentication:
         self._login: Login | None = None
         self._failures = self._refusals = 0
         self.profile = PROFILES[0]
-        self.inline = Inline()
+        self.inline = _NOTHING
         #: Who has let the client in, once that is so.
         self.vouched: Vouched | None = None
 
@@ -65,7 +66,7 @@ class Authentication:
     def _begin(self, element: Element) -> None:
         stream = self._stream
         self.profile = next(one for one in PROFILES if one.namespace == element.uri)
-        self.inline = Inline() if self.profile.restarts else read_inline(element)
+        self.inline = _NOTHING if self.profile.restarts else read_inline(element)
         mechanism = element.getAttribute("mechanism", "")
         offer = stream.offer_made
         tokens = () if self.profile.restarts else offer.tokens
@@ -177,6 +178,11 @@ class Authentication:
         """The exchange has succeeded, and the client is told."""
         self._login = None
         self._stream.stream.allow_white_space(True)
+
+    def settled(self) -> None:
+        """There is a session: who vouches for it is its own now, and nothing is left to settle."""
+        self.vouched = None
+        self.inline = _NOTHING
 
     def give_up(self) -> None:
         """The client has left the exchange, or the stream before it had a session."""

@@ -37,6 +37,12 @@ class Fact(Enum):
     MANAGED = auto()
 
 
+@lru_cache(maxsize=64)
+def with_fact(facts: frozenset[Fact], fact: Fact) -> frozenset[Fact]:
+    """Answer ``facts`` and one more: the same object for all streams that have come as far."""
+    return facts | {fact}
+
+
 @dataclass(frozen=True)
 class Offer:
     """What one client can choose from. ``tokens``: FAST's mechanisms; ``bindings``: XEP-0440."""

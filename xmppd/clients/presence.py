@@ -40,7 +40,7 @@ class Presence:
         self._address = address
         self._siblings = siblings
         self._route = route
-        self._directed: set[str] = set()
+        self._directed: frozenset[str] = frozenset()  # costs nothing while it is empty, as most are
         #: The available presence that was sent last; None while unavailable.
         self.current: Element | None = None
         #: Its priority, -128 to 127; None while unavailable.
@@ -50,11 +50,11 @@ class Presence:
         """Note directed presence; False where it is too much to remember."""
         kind = presence.getAttribute("type")
         if kind == "unavailable":
-            self._directed.discard(to)
+            self._directed -= {to}
         elif kind is None and to not in self._directed:
             if len(self._directed) >= MAX_DIRECTED:
                 return False
-            self._directed.add(to)
+            self._directed |= {to}
         return True
 
     def broadcast(self, presence: Element, this: OwnSession) -> None:
@@ -84,7 +84,7 @@ class Presence:
             for one in self._siblings():
                 if one.presence.current is not None:
                     one.deliver(copy_element(presence))
-        directed, self._directed = self._directed, set()
+        directed, self._directed = self._directed, frozenset()
         for to in sorted(directed):
             told = copy_element(presence)
             told["to"] = to

@@ -34,7 +34,7 @@ from bridgewire.namespaces import (
 from bridgewire.parser import AFTER_LOGIN, BEFORE_LOGIN, StreamFault
 from bridgewire.steps import StepFailure
 from xmppd.clients.authentication import Authentication
-from xmppd.clients.features import Fact, Offer, make_offer, stream_features
+from xmppd.clients.features import Fact, Offer, make_offer, stream_features, with_fact
 from xmppd.clients.management import failed
 from xmppd.clients.sasl import BindRequest
 from xmppd.clients.session import ClientSession, Origin
@@ -57,7 +57,7 @@ class ClientStream:
         self._all = clients
         self.peer = host
         self._counted = True
-        self._facts: set[Fact] = set()
+        self._facts: frozenset[Fact] = frozenset()
         self._timer: IDelayedCall | None = None
         self._session: ClientSession | None = None
         self._starttls = False
@@ -84,7 +84,7 @@ class ClientStream:
         self._timer = self._all.clock.callLater(self._all.login_timeout, self._login_timed_out)
 
     def secured(self) -> None:
-        self._facts.add(Fact.SECURED)
+        self._facts = with_fact(self._facts, Fact.SECURED)
         if self.stream.end_to_end_tls:
             self.bindings = tls.channel_bindings(self.stream.transport)
         self.machine.secured()
@@ -177,7 +177,7 @@ class ClientStream:
         self._send_features()
 
     def _send_features(self) -> None:
-        self.stream.send(stream_features(frozenset(self._facts), self.offer_made))
+        self.stream.send(stream_features(self._facts, self.offer_made))
 
     def begin_tls(self) -> None:
         self._starttls = True
@@ -193,13 +193,13 @@ class ClientStream:
 
     def welcome(self, element: Element) -> None:
         self.authentication.done()
-        self._facts.add(Fact.AUTHENTICATED)
+        self._facts = with_fact(self._facts, Fact.AUTHENTICATED)
         self.stream.send(element)
         self.stream.restart(AFTER_LOGIN)
 
     def welcome_inline(self, reply: LoginReply) -> None:
         self.authentication.done()
-        self._facts.add(Fact.AUTHENTICATED)
+        self._facts = with_fact(self._facts, Fact.AUTHENTICATED)
         self.stream.set_limits(AFTER_LOGIN)
         inline = self.authentication.inline
         outcome = []
@@ -236,8 +236,7 @@ class ClientStream:
         wanted = str(next(iq.elements(BIND, "bind")).firstChildElement() or "").strip()
         session = self._new_session(_prepare_resource(wanted) or secrets.token_hex(8))
         if session is None:
-            error = StanzaError("resource-constraint", type="wait").toResponse(iq)
-            self.stream.send(error)
+            self.stream.send(StanzaError("resource-constraint", type="wait").toResponse(iq))
             return
         result = toResponse(iq, "result")
         bind = result.addElement((BIND, "bind"))
@@ -352,12 +351,13 @@ class ClientStream:
     def _begin(self, session: ClientSession) -> None:
         self._session = session
         self.jid = session.jid
-        self._facts.add(Fact.BOUND)
+        self._facts = with_fact(self._facts, Fact.BOUND)
         if session.managed:
-            self._facts.add(Fact.MANAGED)
+            self._facts = with_fact(self._facts, Fact.MANAGED)
         self._stop_timer()
         self._leave_unauthenticated()
-        self.authentication.vouched = None  # it is the session's now
+        self.authentication.settled()
+        self.bindings = {}  # nobody logs in on this stream any more
         self.machine.established()
 
     def report(self, text: str, failure: StepFailure) -> None:
