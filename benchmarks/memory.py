@@ -115,16 +115,19 @@ def measure(subject: Subject, target: Target, case: Case, count: int) -> float:
         settle(subject.pids.values())
         before = private_kib(pid)
         clients = hold(target, case, range(count))
-        wait_descriptors(pid, idle + count, idle + count)
+        settle(subject.pids.values())
+        held = descriptors(pid) - idle
         if case.away:
             for client in clients:
                 cut(client)
             wait_descriptors(pid, 0, idle)
-        settle(subject.pids.values())
+            settle(subject.pids.values())
         after = private_kib(pid)
         for client in clients:
             client.socket.close()
-        return (after - before) / count
+        if held < 0.9 * count:
+            print(f"{subject.name}, {case.what}: it kept {held} of {count}, which count")
+        return (after - before) / held
     finally:
         subject.stop()
 
