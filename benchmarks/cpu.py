@@ -121,7 +121,7 @@ def measure(
     except NotOffered:
         return None
     except (Refused, OSError) as fault:
-        print(f"{subject.name}, {case.what}, {transport}: {str(fault)[:300]}")
+        print(f"{subject.name}, {case.what}, {transport}: {str(fault)[:300]!a}")
         return None
     after = [cpu_seconds(pid) for pid in pids]
     return [(new - old) / options.logins * 1000 for new, old in zip(after, before, strict=True)]

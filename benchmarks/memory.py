@@ -159,7 +159,7 @@ def main() -> int:
                 try:
                     figures.append(measure(subject, target, case, count))
                 except Refused as fault:
-                    print(f"{subject.name}, {case.what}, {case.transport}: {str(fault)[:200]}")
+                    print(f"{subject.name}, {case.what}, {case.transport}: {str(fault)[:200]!a}")
                     figures.append(None)
             rows.append((case, figures))
             print(case.what, case.transport, figures, file=sys.stderr)
@@ -175,7 +175,7 @@ def main() -> int:
 def _cells(figures: list[float | None]) -> list[str]:
     ours = figures[0]
     shown = ["-" if one is None else f"{one:.1f}" for one in figures]
-    ratios = ["-" if ours is None or not one else f"{ours / one:.2f}" for one in figures[1:]]
+    ratios = ["-" if not ours or not one or one < 1 else f"{ours / one:.2f}" for one in figures[1:]]
     return shown + ratios
 
 
