@@ -10,28 +10,20 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
+from benchmarks.figures import cpu_seconds, machine
 from tests.support.processes import ROOT
 from tests.support.site import Site
 
-_TICKS = os.sysconf("SC_CLK_TCK")
 #: Seconds before the steady state: connections start together and take a while to spread out.
 _WARM_UP = 3.0
 #: Of load: threads of one process wait for each other.
 _PROCESSES = 2
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process so far, all threads (proc(5), fields 14 and 15)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
@@ -42,7 +34,7 @@ def percentile(ordered: Sequence[float], percent: float) -> float:
 def make_site(delay: int, hashing: bool) -> Site:
     """An installation whose backend answers ``delay`` milliseconds late."""
     site = Site()
-    site.server()
+    site.server(settings={"session": {"max_sessions_per_user": 10_000}})  # all are alice's
     bridge = site.bridge()
     site.enrol(bridge)
     site.user("alice", "wonderland")
@@ -87,7 +79,7 @@ def measure(site: Site, options: argparse.Namespace) -> bool:
 
     faults = [fault for _, _, fault in logins if fault]
     steady = sorted(took for when, took, fault in logins if began <= when < ended and not fault)
-    print(f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} CPUs")
+    print(machine())
     hashing = " and a SCRAM hash" if options.hash else ""
     print(f"{options.at_once} at once, backend {options.delay} ms{hashing}, PLAIN over STARTTLS")
     if steady:

@@ -86,9 +86,15 @@ CASES = (
 def hold(target: Target, case: Case, numbers: range) -> list[Client]:
     """Make so many connections, and keep them."""
 
-    def one(number: int) -> Client:
+    def one(number: int, again: bool = True) -> Client:
         client = Client(target, case.transport, _SOURCES[number % len(_SOURCES)])
-        case.reach(client, number)
+        try:
+            case.reach(client, number)
+        except Refused:  # ejabberd closes a WebSocket now and then
+            client.socket.close()
+            if not again:
+                raise
+            return one(number, again=False)
         return client
 
     with ThreadPoolExecutor(_AT_ONCE) as threads:
@@ -151,7 +157,7 @@ def main() -> int:
             del found[1:]
         rows = []
         for case in cases:
-            figures = []
+            figures: list[float | None] = []
             for subject, target in found:
                 if case.transport not in target.ports:
                     figures.append(None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import ssl
 import subprocess
@@ -46,18 +45,19 @@ class Pair:
         self._site = site
         client: dict[str, object] = {
             "direct_tls_listen": f"tcp:{free_port(address)}:interface={address}",
+            "websocket_listen": f"tcp:{free_port(address)}:interface={address}",
             "login_timeout": "10m",
         }
-        if importlib.util.find_spec("xmppd.web"):
-            client["websocket_listen"] = f"tcp:{free_port(address)}:interface={address}"
-        settings: dict[str, dict[str, object]] = {"client": client}
+        settings: dict[str, dict[str, object]] = {
+            "client": client,
+            "session": {"max_sessions_per_user": 10_000},
+        }
         if real_users:
             settings["tls"] = {"client_ca": site.ca.certificate_path}
         server = site.server(address=address, settings=settings)
         self.ports = {"STARTTLS": server.client_port}
         for transport, key in (("TLS", "direct_tls_listen"), ("WebSocket", "websocket_listen")):
-            if key in client:
-                self.ports[transport] = int(str(client[key]).split(":")[1])
+            self.ports[transport] = int(str(client[key]).split(":")[1])
         self._make_bridge(real_users)
         self._running = False
 
@@ -65,9 +65,7 @@ class Pair:
         site = self._site
         more: dict[str, dict[str, object]] = {"users": {"backend": "slow:0"}}
         if real_users:
-            more = {"tls": {"user_ca": site.ca.certificate_path}}
-            if importlib.util.find_spec("callbridged.guests"):
-                more["guest"] = {"enabled": "yes"}
+            more = {"tls": {"user_ca": site.ca.certificate_path}, "guest": {"enabled": "yes"}}
         bridge = site.bridge(settings=more)
         bridge.process.environment["PYTHONPATH"] = f"{ROOT}{os.pathsep}{ROOT / 'benchmarks'}"
         site.enrol(bridge)

@@ -61,7 +61,7 @@ class Peer:
     """One of them. ``users`` users are there: user0, user1 and so on, with one password.
 
     ``hashed``: it keeps keys for SCRAM-SHA-256 and not the passwords. Then PLAIN makes it work, and
-    ejabberd does that in the client's process, which keeps ten times its memory for long.
+    ejabberd does that in the client's process, which keeps many times its memory for long.
     """
 
     name: str
@@ -151,7 +151,7 @@ class Prosody(Peer):
         return _PROSODY
 
     def _process(self) -> Process:
-        command = ["prosody", "-F", "--config", self._config_file]
+        command: list[str | Path] = ["prosody", "-F", "--config", self._config_file]
         return Process(self.name, command, self.here / "log")
 
     def ready(self) -> bool:
