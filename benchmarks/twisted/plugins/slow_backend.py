@@ -13,8 +13,9 @@ from twisted.internet.task import deferLater
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
-from callbridged.backends import IUserBackend, IUserBackendFactory, ScramKeys
+from callbridged.backends import IUserBackend, IUserBackendFactory
 from callbridged.backends.file import FileBackend
+from callbridged.scram_keys import ScramKeys
 
 
 @implementer(IUserBackend)
