@@ -1,0 +1,1 @@
+"""Runs other projects' own test suites against ours; README.md says how."""
