@@ -19,7 +19,7 @@ def report(results: Iterable[Result], not_applicable: Mapping[str, str]) -> int:
     """Print all results; the exit status is 1 where one is not as it ought to be.
 
     ``not_applicable`` has the reason for each test that cannot pass here, by its name. One that
-    passes all the same, and one that has vanished, are told as well: then the list is wrong.
+    has vanished is told as well: then the list is wrong.
     """
     results = sorted(results, key=lambda result: result.name)
     passed, wrong = 0, 0
@@ -27,8 +27,7 @@ def report(results: Iterable[Result], not_applicable: Mapping[str, str]) -> int:
         reason = not_applicable.get(result.name)
         if result.outcome == "passed":
             passed += 1
-            wrong += reason is not None
-            note = "passed" if reason is None else "PASSED, though it is listed as not applicable"
+            note = f"passed {result.text}".strip()
         elif reason is not None:
             note = f"does not apply: {reason}"
         else:

@@ -38,7 +38,7 @@ def run(checkout: Path) -> int:
         # Its tests alone, so that ``import slixmpp`` does not find the checkout's.
         (site.directory / "itests").symlink_to(checkout / "itests")
         done = subprocess.run(
-            [sys.executable, "-m", "unittest", "--verbose", *MODULES],
+            [sys.executable, "-W", "ignore", "-m", "unittest", "--verbose", *MODULES],
             cwd=site.directory,
             env={
                 **os.environ,

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ssl
 import threading
+from collections.abc import Coroutine
 from typing import Self
 
 #: Seconds that an answer takes, as on a short way through the Internet.
@@ -28,19 +29,38 @@ class Tunnel:
         self._port = port
         self._to = to
         self._tls = {"ssl": context, "server_hostname": server_name} if context else {}
+        self._listening: list[asyncio.Server] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
-        for address in ("127.0.0.1", "::1"):
-            starting = asyncio.start_server(self._relay, address, self._port)
-            asyncio.run_coroutine_threadsafe(starting, self._loop).result(10)
+        self.open()
         return self
 
     def __exit__(self, *_exception: object) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+
+    def open(self) -> None:
+        """Listen, as a server that has started does."""
+        self._run(self._listen())
+
+    def close(self) -> None:
+        """Refuse new connections, as where no server runs."""
+        self._run(self._refuse())
+
+    def _run(self, work: Coroutine[object, object, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    async def _listen(self) -> None:
+        for address in ("127.0.0.1", "::1"):
+            server = await asyncio.start_server(self._relay, address, self._port)
+            self._listening.append(server)
+
+    async def _refuse(self) -> None:
+        while self._listening:
+            self._listening.pop().close()
 
     async def _relay(self, inside: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         try:

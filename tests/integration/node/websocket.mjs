@@ -2,10 +2,14 @@
 // domain, username and password. Each event is one line on standard output. It sends a message to
 // itself, loses its connection once, resumes its session by itself, and sends another one.
 
+import { webcrypto } from "node:crypto";
+
 import { client, xml } from "@xmpp/client";
 import WebSocket from "ws";
 
-globalThis.WebSocket ??= WebSocket; // Node has its own since version 22
+// Node has its own since versions 22 and 20.
+globalThis.WebSocket ??= WebSocket;
+globalThis.crypto ??= webcrypto;
 
 const options = JSON.parse(process.argv[2]);
 const xmpp = client(options);
