@@ -12,6 +12,7 @@ import resource
 import socket
 import struct
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -108,8 +109,8 @@ def cut(client: Client) -> None:
     client.socket.close()
 
 
-def measure(subject: Subject, target: Target, case: Case, count: int) -> float:
-    """KiB per connection, of the process that clients are connected to."""
+def measure(subject: Subject, target: Target, case: Case, count: int, rest: float) -> float:
+    """KiB per connection, of the process that clients are connected to, after ``rest`` seconds."""
     subject.start()
     try:
         pid = next(iter(subject.pids.values()))
@@ -119,6 +120,7 @@ def measure(subject: Subject, target: Target, case: Case, count: int) -> float:
             client.close() if case.reach in (session, managed) else client.socket.close()
         wait_descriptors(pid, 0, idle)
         settle(subject.pids.values())
+        time.sleep(rest)
         before = private_kib(pid)
         clients = hold(target, case, range(count))
         settle(subject.pids.values())
@@ -128,6 +130,7 @@ def measure(subject: Subject, target: Target, case: Case, count: int) -> float:
                 cut(client)
             wait_descriptors(pid, 0, idle)
             settle(subject.pids.values())
+        time.sleep(rest)  # ejabberd gives memory back for some seconds
         after = private_kib(pid)
         for client in clients:
             client.socket.close()
@@ -142,6 +145,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--connections", type=int, default=1000, choices=range(100, 4001), metavar="N"
+    )
+    parser.add_argument(
+        "--rest", type=float, default=7.0, metavar="SECONDS", help="until memory is looked at"
     )
     parser.add_argument("--only", default="", metavar="WORDS", help="cases that have these words")
     parser.add_argument("--alone", action="store_true", help="ours, without the others")
@@ -163,7 +169,7 @@ def main() -> int:
                     figures.append(None)
                     continue
                 try:
-                    figures.append(measure(subject, target, case, count))
+                    figures.append(measure(subject, target, case, count, options.rest))
                 except Refused as fault:
                     print(f"{subject.name}, {case.what}, {case.transport}: {str(fault)[:200]!a}")
                     figures.append(None)
