@@ -167,7 +167,7 @@ class ClientTests(ClientCase):
             self.assertEqual(peer.hung_up, attempt == 2)
 
     def test_other_failures(self) -> None:
-        """Failures that no password was looked at for may be six in all: some clients try around."""
+        """Failures that no password was looked at for may be six: some clients try around."""
         peer = self.offered()
         for attempt in range(6):
             answer = peer.type(AUTH.replace("PLAIN", "X-NONE"))
