@@ -10,17 +10,14 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NoReturn
 from xml.parsers.expat import ParserCreate, errors
 
 from twisted.words.xish.domish import Element, ExpatElementStream
 
+from bridgewire.limits import GRAIN, Limits
 from bridgewire.namespaces import STREAMS
-
-#: Limits on bytes are looked at each time the stream passes a multiple of this, so that they do
-#: not depend on how the bytes were cut into packets.
-GRAIN = 1024
 
 UNDEFINED_ENTITY = errors.codes[errors.XML_ERROR_UNDEFINED_ENTITY]
 
@@ -31,15 +28,18 @@ UNDEFINED_ENTITY = errors.codes[errors.XML_ERROR_UNDEFINED_ENTITY]
 _UNFINISHED = re.compile(
     rb"""<(?:
         (?:[^!?"'>][^"'>]*(?:"[^"]*"[^"'>]*|'[^']*'[^"'>]*)*(?:"[^"]*|'[^']*)?)?  # tag
-        | !-?  # what may become a comment, CDATA or a declaration
+        | !  # what may become CDATA
         | \?(?:[^?]|\?(?!>))*  # processing instruction, XML declaration
     )\Z""",
     re.VERBOSE,
 )
 _UNFINISHED_TEXT = re.compile(rb"(?:&[^;<]*|\]\]?)\Z")
 
+_CDATA = b"<![CDATA["
+_SPECIAL = re.compile(rb"<(?:!.|\?)", re.DOTALL)
+_NAMES = {b"<!-": "comment", b"<?": "processing instruction"}
+
 _TAG = re.compile(rb"""<(?![!?])(?:[^"'>]|"[^"]*"|'[^']*')*>""")
-_WHITE_SPACE = re.compile(rb"[ \t\n]+")  # of a CR expat keeps back whether it is the last byte
 #: A longer start tag of a stream is not kept, and its parser stays.
 _MAX_OPENING = 1024
 
@@ -60,59 +60,6 @@ class StreamFault(Exception):
         self.condition = condition
         self.text = text
         self.application = application
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much a peer may send.
-
-    ``stanza_bytes``, ``depth``, ``attributes`` and ``elements`` hold for each child of the stream;
-    ``tag_bytes`` for one tag, which is looked at anew with each grain until its end has come;
-    ``stream_bytes`` and ``stream_elements`` for the stream as a whole (0: no limit), which is what
-    bounds a peer that has not proved who it is. ``unsent_bytes`` is how much may wait for a peer
-    that reads slowly. ``keep_parser``: expat stays in memory between stanzas, for streams that are
-    busy or short.
-    """
-
-    stanza_bytes: int = 256 * 1024
-    depth: int = 32
-    attributes: int = 32
-    elements: int = 2000
-    tag_bytes: int = 8 * 1024
-    stream_bytes: int = 0
-    stream_elements: int = 0
-    unsent_bytes: int = 1024 * 1024
-    keep_parser: bool = False
-
-
-#: Before a peer has proved who it is: at most 8 KiB and 32 elements in all.
-BEFORE_LOGIN = Limits(
-    stanza_bytes=8192 - GRAIN,
-    depth=8,
-    attributes=16,
-    elements=32,
-    stream_bytes=8192 - GRAIN,
-    stream_elements=32,
-)
-AFTER_LOGIN = Limits()
-#: A Call Bridge or component carries the traffic of many users.
-COMPONENT_LINK = replace(
-    AFTER_LOGIN,
-    stanza_bytes=1024 * 1024,
-    elements=10_000,
-    unsent_bytes=16 * 1024 * 1024,
-    keep_parser=True,
-)
-#: What a component takes from its server: a stanza that just passed the server's own limits is
-#: longer once it is written anew, with everything escaped and each namespace declared.
-SERVER_LINK = replace(
-    COMPONENT_LINK,
-    stanza_bytes=16 * 1024 * 1024,
-    depth=40,
-    attributes=128,
-    elements=20_000,
-    tag_bytes=1024 * 1024,
-)
 
 
 @dataclass(frozen=True)
@@ -137,6 +84,10 @@ class Footer:
 Event = Header | Stanza | Footer | StreamFault
 
 
+def _text_between() -> StreamFault:
+    return StreamFault("bad-format", "text between elements")
+
+
 def _refusal(what: str) -> Callable[..., NoReturn]:
     def refuse(*_: object) -> NoReturn:
         raise StreamFault("restricted-xml", f"{what} not allowed")
@@ -145,7 +96,6 @@ def _refusal(what: str) -> Callable[..., NoReturn]:
 
 
 _refuse_doctype = _refusal("document type declaration")
-_refuse_comment = _refusal("comment")
 _refuse_instruction = _refusal("processing instruction")
 _refuse_entity = _refusal("entity reference")
 
@@ -170,13 +120,15 @@ class StreamParser(ExpatElementStream):
         self._over = False
         self._fed = 0
         self._held = b""
-        self._tail = b""
+        #: The first byte of what expat keeps back between stanzas.
+        self._kept = b""
+        self._in_cdata = False
         self._stanza_start = 0
         self._depth = 0
         self._elements = 0
         self._expanded = 0
         self._total_elements = 0
-        self._root_at = 0
+        self._root_at = self._tag_at = 0
         #: The start tag of the stream; None until it has come.
         self._opening: bytes | None = None
         #: Where in the stream the first byte stands that the present expat parser has seen.
@@ -196,7 +148,8 @@ class StreamParser(ExpatElementStream):
         expat.EndNamespaceDeclHandler = self._onEndNamespace
         expat.XmlDeclHandler = self._declaration
         expat.StartDoctypeDeclHandler = _refuse_doctype
-        expat.CommentHandler = _refuse_comment
+        expat.StartCdataSectionHandler = self._cdata_started
+        expat.EndCdataSectionHandler = self._cdata_ended
         expat.ProcessingInstructionHandler = _refuse_instruction
         expat.SkippedEntityHandler = _refuse_entity
 
@@ -219,16 +172,38 @@ class StreamParser(ExpatElementStream):
         events, self._events = self._events, []
         return events
 
-    def _let_go(self, whole: bytes) -> None:
-        """Free expat where all of ``whole``, which it was given last, went by as events."""
-        last = self._stanza_start - (self._fed - len(self._held) - len(whole))
-        if last < 0 or self._held:
-            return
-        event = _TAG.match(whole, last) or _WHITE_SPACE.match(whole, last)
-        end = event.end() if event is not None else last  # an empty element's event is at its end
-        if end == len(whole):
+    def _between(self, whole: bytes) -> None:
+        """After ``whole`` no stanza is under way: free expat, unless it keeps something back."""
+        kept = self._fed - len(self._held) - self._base - self.parser.CurrentByteIndex
+        if kept <= len(whole):  # else it has kept it for longer
+            self._kept = whole[len(whole) - kept :][:1]
+        if self._kept not in (b"", b"<", b"&", b"\r"):
+            raise _text_between()  # it begins a character of several bytes
+        if not kept and not self._held and self._opening and not self.limits.keep_parser:
             self.parser = None
-            self._base = self._fed - len(self._opening or b"")
+            self._base = self._fed - len(self._opening)
+
+    def _is_text_between(self, whole: bytes, before: int) -> bool:
+        """True where expat gave up ``whole`` for text between stanzas, rather than for a tag.
+
+        Expat tells of text that comes before what it cannot read, or not, as the bytes were cut.
+        ``before``: where the last event was when ``whole`` came.
+        """
+        if not self.documentStarted or self._depth != 1:
+            return False
+        start = self._fed - len(whole)
+        last = max(self._stanza_start - start, 0)  # a CR was kept back, and its event came now
+        if self._stanza_start == before:
+            rest = self._kept + whole
+        else:
+            rest = whole[last:]
+            stanza = _TAG.match(whole, max(self._tag_at - start, 0))
+            empty = stanza is not None and stanza.end() == last and stanza[0].endswith(b"/>")
+            tag = _TAG.match(rest)  # the event's own, unless it was told at its end
+            if tag is not None and (last == self._root_at - start or rest.startswith(b"</")):
+                rest = rest if empty else rest[tag.end() :]
+        rest = rest.lstrip(b" \t\r\n")
+        return bool(rest) and not rest.startswith((b"<", b"&"))
 
     def _take_up(self) -> None:
         """Bring an expat parser to where the former one was."""
@@ -249,35 +224,58 @@ class StreamParser(ExpatElementStream):
     def _parse(self, piece: bytes) -> None:
         self._fed += len(piece)
         whole = self._held + piece
-        unfinished = _UNFINISHED.match(whole, max(whole.rfind(b"<"), 0))
-        if unfinished is None:
-            unfinished = _UNFINISHED_TEXT.search(whole, whole.rfind(b">") + 1)
-        cut = unfinished.start() if unfinished else len(whole)
-        cdata = whole.rfind(b"<![", 0, cut)
-        if cdata >= 0 and cut - cdata < len(b"<![CDATA["):
-            cut = cdata
+        refused = self._find_refused(whole)
+        if refused is not None:
+            cut = refused.start()
+        else:
+            unfinished = _UNFINISHED.match(whole, max(whole.rfind(b"<"), 0))
+            if unfinished is None:
+                unfinished = _UNFINISHED_TEXT.search(whole, whole.rfind(b">") + 1)
+            cut = unfinished.start() if unfinished else len(whole)
+            cdata = whole.rfind(b"<![", 0, cut)
+            if cdata >= 0 and cut - cdata < len(_CDATA):
+                cut = cdata
         self._held = whole[cut:]
-        recent = self._tail + whole[:cut]
-        self._tail = recent[-2:]
-        if not cut:
-            return
+        if cut:
+            self._let_expat_parse(whole, cut)
+        if refused is not None:
+            what = _NAMES.get(refused[0], "document type declaration")
+            raise StreamFault("restricted-xml", f"{what} not allowed")
+
+    def _find_refused(self, whole: bytes) -> re.Match[bytes] | None:
+        """Find what must not be there, before expat does: it would tell of some other fault, or of
+        none yet, as the bytes were cut.
+        """
+        at = whole.find(b"]]>") if self._in_cdata else 0
+        while at >= 0:
+            found = _SPECIAL.search(whole, at)
+            if found is None:
+                break
+            if found[0] == b"<![":
+                at = whole.find(b"]]>", found.end())
+            elif found[0] == b"<?" and found.start() == len(whole) - self._fed == 0:
+                at = found.end()  # where the XML declaration may stand
+            else:
+                return found
+        return None
+
+    def _let_expat_parse(self, whole: bytes, cut: int) -> None:
         if self.parser is None:
             self._take_up()
+        last = self._stanza_start if self.documentStarted else -1
         try:
             self.parser.Parse(whole[:cut])
         except self.error as error:
-            before = self._fed - len(self._held) - len(recent)
-            at = self._base + self.parser.ErrorByteIndex - before
-            if at >= 2 and recent[at - 2 : at] == b"<!":  # only legal in front of the root element
-                raise StreamFault("restricted-xml", "declaration not allowed") from None
             if error.code == UNDEFINED_ENTITY:
                 raise StreamFault("restricted-xml", "entity reference not allowed") from None
+            if self._is_text_between(whole, last):
+                raise _text_between() from None
             raise StreamFault("not-well-formed", str(error)) from None
         if self._opening is None and self.documentStarted:
             tag = _TAG.match(whole, self._root_at - (self._fed - len(whole)))
             self._opening = tag[0] if tag is not None and len(tag[0]) <= _MAX_OPENING else b""
-        if self._opening and self._depth == 1 and not self._over and not self.limits.keep_parser:
-            self._let_go(whole[:cut])
+        if self._opening is not None and self._depth == 1 and not self._over:
+            self._between(whole[:cut])
 
     def _end(self, event: Event) -> None:
         if not self._over:
@@ -307,6 +305,7 @@ class StreamParser(ExpatElementStream):
         self._total_elements += 1
         limits = self.limits
         if self._depth == 2:
+            self._tag_at = self._base + self.parser.CurrentByteIndex
             self.parser.buffer_text = True
         if self._depth > limits.depth:
             raise StreamFault("policy-violation", "elements nested too deep")
@@ -334,12 +333,18 @@ class StreamParser(ExpatElementStream):
     def _onCdata(self, data: str) -> None:
         if self.currElem is None and self.documentStarted:
             if not data.isspace():
-                raise StreamFault("bad-format", "text between elements")
+                raise _text_between()
             if not self.white_space:
                 raise StreamFault("policy-violation", "white space while SASL2 is under way")
             self._next_stanza()  # white space keepalives do not add up
         else:
             super()._onCdata(data)
+
+    def _cdata_started(self) -> None:
+        self._in_cdata = True
+
+    def _cdata_ended(self) -> None:
+        self._in_cdata = False
 
     def _next_stanza(self) -> None:
         self._stanza_start = self._base + self.parser.CurrentByteIndex

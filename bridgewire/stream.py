@@ -19,8 +19,9 @@ from twisted.words.protocols.jabber import error, xmlstream
 from twisted.words.xish.domish import Element
 from zope.interface import implementer
 
+from bridgewire.limits import Limits
 from bridgewire.namespaces import CONTENT, STREAMS
-from bridgewire.parser import Footer, Header, Limits, Stanza, StreamFault, StreamParser
+from bridgewire.parser import Footer, Header, Stanza, StreamFault, StreamParser
 
 #: Seconds that a closing connection gets before it is cut.
 CLOSE_TIMEOUT = 5.0

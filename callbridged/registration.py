@@ -20,8 +20,9 @@ from bridgewire.certificates import check_server_names, names
 from bridgewire.handshake import component_digest
 from bridgewire.iq import RequestError, RequestFailed, Requests, ping
 from bridgewire.keepalive import Keepalive
+from bridgewire.limits import BEFORE_LOGIN, SERVER_LINK
 from bridgewire.namespaces import COMPONENT, PING, STREAMS
-from bridgewire.parser import BEFORE_LOGIN, SERVER_LINK, StreamFault
+from bridgewire.parser import StreamFault
 from bridgewire.steps import Step, StepFailure
 from bridgewire.stream import XmlStream
 from callbridged.discovery import Target

@@ -14,9 +14,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish.domish import Element
 
+from bridgewire.limits import COMPONENT_LINK
 from bridgewire.login import REPLIES, REQUESTS, LoginReply, LoginRequest, Serve
 from bridgewire.namespaces import COMPONENT, LOGIN, SASL, STREAMS
-from bridgewire.parser import COMPONENT_LINK, Stanza, StreamParser
+from bridgewire.parser import Stanza, StreamParser
 from bridgewire.sasl import (
     CONDITIONS,
     WireFault,

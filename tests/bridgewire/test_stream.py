@@ -7,8 +7,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
+from bridgewire.limits import AFTER_LOGIN, Limits
 from bridgewire.namespaces import CLIENT, COMPONENT
-from bridgewire.parser import AFTER_LOGIN, Limits, StreamFault
+from bridgewire.parser import StreamFault
 from bridgewire.stream import CLOSE_TIMEOUT, XmlStream
 from tests.support.memory import Peer
 

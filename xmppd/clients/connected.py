@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from twisted.internet.interfaces import IReactorTime
 from twisted.words.xish.domish import Element
 
+from bridgewire.limits import BEFORE_LOGIN, Limits
 from bridgewire.namespaces import CLIENT
-from bridgewire.parser import BEFORE_LOGIN, Limits
 from bridgewire.stream import StreamOwner, XmlStream
 from daemonkit.quiet import Quiet
 from xmppd.clients.session import ClientSession

@@ -19,6 +19,7 @@ from twisted.words.xish.domish import Element
 
 from bridgewire import tls
 from bridgewire.jid import JID, InvalidFormat, parse_host, parse_jid
+from bridgewire.limits import AFTER_LOGIN, BEFORE_LOGIN
 from bridgewire.login import LoginReply
 from bridgewire.namespaces import (
     BIND,
@@ -31,7 +32,7 @@ from bridgewire.namespaces import (
     STANZA_ERRORS,
     TLS,
 )
-from bridgewire.parser import AFTER_LOGIN, BEFORE_LOGIN, StreamFault
+from bridgewire.parser import StreamFault
 from bridgewire.steps import StepFailure
 from xmppd.clients.authentication import Authentication
 from xmppd.clients.features import Fact, Offer, make_offer, stream_features, with_fact

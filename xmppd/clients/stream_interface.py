@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from twisted.words.xish.domish import Element
 
-from bridgewire.parser import Limits
+from bridgewire.limits import Limits
 
 
 class Stream(Protocol):

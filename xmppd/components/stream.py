@@ -18,8 +18,9 @@ from bridgewire import naming, tls
 from bridgewire.iq import Requests, ping
 from bridgewire.jid import InvalidFormat, parse_jid
 from bridgewire.keepalive import Keepalive
+from bridgewire.limits import BEFORE_LOGIN, COMPONENT_LINK
 from bridgewire.namespaces import COMPONENT, CONTENT, ERRORS, STREAM_ERRORS, STREAMS
-from bridgewire.parser import BEFORE_LOGIN, COMPONENT_LINK, StreamFault
+from bridgewire.parser import StreamFault
 from bridgewire.sasl import WireFault
 from bridgewire.steps import Reason, Step, StepFailure
 from bridgewire.stream import XmlStream

@@ -13,7 +13,8 @@ from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessage
 from wsproto.frame_protocol import CloseReason
 
-from bridgewire.parser import Limits, StreamFault
+from bridgewire.limits import Limits
+from bridgewire.parser import StreamFault
 from xmppd.web.message import MessageParser
 
 

@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from twisted.words.xish.domish import Element
 
+from bridgewire.limits import Limits
 from bridgewire.namespaces import STREAMS
-from bridgewire.parser import Event, Footer, Limits, Stanza, StreamFault, StreamParser
+from bridgewire.parser import Event, Footer, Stanza, StreamFault, StreamParser
 
 # Its prefix is one that nobody uses, so that a message must declare its own; nor does it have a
 # default namespace to give away.

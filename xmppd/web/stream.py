@@ -15,8 +15,9 @@ from twisted.words.xish.domish import Element
 from wsproto.frame_protocol import CloseReason
 from zope.interface import implementer
 
+from bridgewire.limits import Limits
 from bridgewire.namespaces import CLIENT, CONTENT, FRAMING, STREAMS
-from bridgewire.parser import Limits, StreamFault
+from bridgewire.parser import StreamFault
 from bridgewire.stream import CLOSE_TIMEOUT, StreamOwner, move
 from xmppd.web.frames import Answer, Broken, Closed, Frames, Received
 from xmppd.web.keepalive import PingTimer

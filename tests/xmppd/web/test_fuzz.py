@@ -15,7 +15,8 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 from wsproto.utilities import LocalProtocolError
 
-from bridgewire.parser import BEFORE_LOGIN, StreamFault
+from bridgewire.limits import BEFORE_LOGIN
+from bridgewire.parser import StreamFault
 from tests.support.memory import MemoryTransport
 from tests.support.websocket import FRAMING
 from xmppd.web.stream import WebSocketStream

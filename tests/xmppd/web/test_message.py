@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from bridgewire.parser import AFTER_LOGIN, BEFORE_LOGIN, Limits, StreamFault
+from bridgewire.limits import AFTER_LOGIN, BEFORE_LOGIN, Limits
+from bridgewire.parser import StreamFault
 from xmppd.web.message import MessageParser
 
 GOOD = "<message xmlns='jabber:client' to='a@example.com'><body>hé &amp; &lt;o></body></message>"
@@ -33,14 +34,14 @@ BAD = {
     "<!-- x --><a xmlns='x'/>": "restricted-xml",
     "<a xmlns='x'><!-- x --></a>": "restricted-xml",
     "<a xmlns='x'/><!-- x -->": "restricted-xml",
-    "<a xmlns='x'/><!--": "not-well-formed",
+    "<a xmlns='x'/><!--": "restricted-xml",
     "<?pi?><a xmlns='x'/>": "restricted-xml",
     "<?xml-stylesheet href='x'?><a xmlns='x'/>": "restricted-xml",
     "<!DOCTYPE a [<!ENTITY b 'c'>]><a xmlns='x'>&b;</a>": "restricted-xml",
     "<a xmlns='x'>&b;</a>": "restricted-xml",
     "<?xml version='1.0'": "not-well-formed",
     "<?xml version='1.0'?>": "bad-format",
-    "<?xml version='1.0'?><?xml version='1.0'?><a xmlns='x'/>": "not-well-formed",
+    "<?xml version='1.0'?><?xml version='1.0'?><a xmlns='x'/>": "restricted-xml",
     "<?xml version='1.0' encoding='latin1'?><a xmlns='x'/>": "unsupported-encoding",
     "<?xml " + " " * 200 + "version='1.0'?><a xmlns='x'/>": "not-well-formed",
     "<a xmlns='x\"y'/>": "bad-format",
