@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hmac
 import secrets
-from copy import copy
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import serialization
@@ -14,7 +12,6 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.protocols.jabber.error import StanzaError
 from twisted.words.protocols.jabber.xmlstream import toResponse
-from twisted.words.protocols.jabber.xmpp_stringprep import resourceprep
 from twisted.words.xish.domish import Element
 
 from bridgewire import tls
@@ -23,25 +20,22 @@ from bridgewire.limits import AFTER_LOGIN, BEFORE_LOGIN
 from bridgewire.login import LoginReply
 from bridgewire.namespaces import (
     BIND,
-    BIND2,
     CLIENT,
     CSI,
     MANAGEMENT,
     SASL,
     SASL2,
-    STANZA_ERRORS,
     TLS,
 )
 from bridgewire.parser import StreamFault
 from bridgewire.steps import StepFailure
+from xmppd.clients import binding
 from xmppd.clients.authentication import Authentication
 from xmppd.clients.features import Fact, Offer, make_offer, stream_features, with_fact
 from xmppd.clients.management import failed
-from xmppd.clients.sasl import BindRequest
 from xmppd.clients.session import ClientSession, Origin
 from xmppd.clients.stream_interface import Stream
 from xmppd.clients.table import ClientInputs, ClientMachine
-from xmppd.sessions import TooManySessions
 
 if TYPE_CHECKING:
     from xmppd.clients.connected import Clients
@@ -206,11 +200,11 @@ class ClientStream:
         outcome = []
         session = None
         if inline.resume is not None:
-            session, answer = self._resume(inline.resume)
+            session, answer = binding.resume(self._all, self, inline.resume)
             outcome.append(answer)
         resumed = session is not None
         if inline.bind is not None and not resumed:
-            session, answer = self._bind_inline(inline.bind, inline.agent)
+            session, answer = binding.bind_inline(self._all, self, inline.bind, inline.agent)
             outcome.append(answer)
         jid = self.jid if session is None else session.jid
         success = self.authentication.success(reply, jid.full())
@@ -235,13 +229,13 @@ class ClientStream:
 
     def bind(self, iq: Element) -> None:
         wanted = str(next(iq.elements(BIND, "bind")).firstChildElement() or "").strip()
-        session = self._new_session(_prepare_resource(wanted) or secrets.token_hex(8))
+        session = binding.bind(self._all, self, wanted)
         if session is None:
             self.stream.send(StanzaError("resource-constraint", type="wait").toResponse(iq))
             return
         result = toResponse(iq, "result")
         bind = result.addElement((BIND, "bind"))
-        bind.addElement((BIND, "jid"), content=self.jid.full())
+        bind.addElement((BIND, "jid"), content=session.jid.full())
         self.stream.send(result)
         self._begin(session)
 
@@ -249,7 +243,7 @@ class ClientStream:
         if (element.uri, element.name) != (MANAGEMENT, "resume"):
             self.stream.send(failed("unexpected-request"))
             return
-        session, answer = self._resume(element)
+        session, answer = binding.resume(self._all, self, element)
         self.stream.send(answer)
         if session is not None:
             self._begin(session)
@@ -304,51 +298,6 @@ class ClientStream:
         self._session = None
         self.machine.refused("conflict", "the session goes on over another stream")
 
-    def _resume(self, resume: Element) -> tuple[ClientSession | None, Element]:
-        """Answer the session that goes on, if any, and what to say."""
-        session = self._all.resumable.get(resume.getAttribute("previd", ""))
-        if session is None or session.jid.userhost() != self.jid.userhost():
-            return None, failed("item-not-found")
-        try:
-            session.take_count(resume)
-        except StreamFault as fault:
-            self.log.info("{user}: no resumption, {fault}", user=self.jid.full(), fault=fault.text)
-            return None, failed("bad-request")
-        return session, session.resume(self)
-
-    def _bind_inline(
-        self, bind: BindRequest, agent: str | None
-    ) -> tuple[ClientSession | None, Element]:
-        """Bind 2 (XEP-0386): the same resource each time for the same installation."""
-        suffix = secrets.token_hex(8)
-        if agent is not None:
-            whose = f"{self.jid.userhost()}\0{agent}\0{bind.tag}".encode()
-            suffix = hmac.digest(self._all.resource_key, whose, "sha256").hex()[:16]
-        tagged = _prepare_resource(f"{bind.tag}/{suffix}") if bind.tag else None
-        session = self._new_session(tagged or suffix)
-        if session is None:
-            answer = Element((BIND2, "failed"))
-            answer.addElement((STANZA_ERRORS, "resource-constraint"))
-            return None, answer
-        answer = Element((BIND2, "bound"))
-        if bind.enable is not None:
-            answer.addChild(session.enable(bind.enable))
-        session.set_active(bind.active)
-        return session, answer
-
-    def _new_session(self, resource: str) -> ClientSession | None:
-        """Answer a session with this resource; None where the user has too many."""
-        vouched = self.authentication.vouched
-        assert vouched is not None  # noqa: S101  the table lets nobody else come here
-        jid = copy(self.jid)  # not parsed anew: names are prepared at some expense
-        jid.resource = resource
-        try:
-            self._all.sessions.make_room(jid)
-        except TooManySessions:
-            return None
-        self.jid = jid
-        return ClientSession(self._all, jid, vouched, self)
-
     def _begin(self, session: ClientSession) -> None:
         self._session = session
         self.jid = session.jid
@@ -387,14 +336,3 @@ def _binds(element: Element) -> bool:
         and element.getAttribute("type") == "set"
         and next(element.elements(BIND, "bind"), None) is not None
     )
-
-
-def _prepare_resource(wanted: str) -> str | None:
-    """Answer the resource that a client wants in its normal form; None where it cannot be one."""
-    if not 0 < len(wanted.encode()) <= 1023:
-        return None
-    try:
-        prepared: str = resourceprep.prepare(wanted)
-    except UnicodeError:
-        return None
-    return prepared or None
