@@ -44,7 +44,7 @@ class UserCase(SynchronousTestCase):
     def configure(self, backend: str) -> None:
         self.ini.write_text(
             "[callbridge]\nname = cb1\ndomain = example.com\nsecret = s\n"
-            "control_socket = absent.sock\n"
+            "control_socket = /absent/control.sock\n"
             f"[users]\nbackend = {backend}\n"
         )
 
