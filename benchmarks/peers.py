@@ -10,6 +10,7 @@ import os
 import shutil
 import socket
 import subprocess
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 from tests.support.processes import Process
@@ -57,7 +58,7 @@ modules: {{mod_disco: {{}}, mod_ping: {{}}, mod_stream_mgmt: {{}}}}
 """
 
 
-class Peer:
+class Peer(ABC):
     """One of them. ``users`` users are there: user0, user1 and so on, with one password.
 
     ``hashed``: it keeps keys for SCRAM-SHA-256 and not the passwords. Then PLAIN makes it work, and
@@ -101,22 +102,26 @@ class Peer:
         self._port = (address, ports["STARTTLS"])
 
     @staticmethod
+    @abstractmethod
     def installed() -> bool:
-        raise NotImplementedError
+        """True where the server's program is there."""
 
+    @abstractmethod
     def _config(self) -> str:
-        raise NotImplementedError
+        """Answer the configuration file, with names in braces to fill in."""
 
+    @abstractmethod
     def _process(self) -> Process:
-        raise NotImplementedError
+        """Answer the server, not started."""
 
     def start(self) -> None:
         """Start, and wait until its users can log in."""
         self.process.start()
         self.process.wait_while_running(f"{self.name} is ready", self.ready)
 
+    @abstractmethod
     def ready(self) -> bool:
-        raise NotImplementedError
+        """True once users can log in."""
 
     @property
     def pids(self) -> dict[str, int]:

@@ -160,12 +160,7 @@ class NoCallBridgeTests(unittest.SynchronousTestCase):
 
         stream = RawStream(server.address, server.client_port)
         self.addCleanup(stream.close)
-        stream.send(client_header())
-        stream.read_until("</stream:features>")
-        stream.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
-        stream.read_until("<proceed[^>]*/>")
-        stream.secure(site.ca.certificate_path, site.domain)
-        stream.send(client_header())
+        stream.start_tls(site.ca.certificate_path, site.domain)
         stream.read_until("</stream:features>|<stream:features[^>]*/>")
         stream.send(plain("alice", PASSWORD))
         self.assertIn(b"<temporary-auth-failure", stream.read_until("</failure>"))

@@ -97,12 +97,7 @@ class LimitTests(unittest.SynchronousTestCase):
         server = site.servers[0]
         stream = RawStream(server.address, server.client_port)
         self.addCleanup(stream.close)
-        stream.send(client_header())
-        stream.read_until("</stream:features>")
-        stream.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
-        stream.read_until("<proceed[^>]*/>")
-        stream.secure(site.ca.certificate_path, site.domain)
-        stream.send(client_header())
+        stream.start_tls(site.ca.certificate_path, site.domain)
         stream.read_until("</stream:features>")
         stream.send(plain("alice", "wonderland"))
         stream.read_until("<success[^>]*/>")

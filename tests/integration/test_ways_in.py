@@ -13,7 +13,7 @@ from scramp import ScramClient
 from twisted.trial import unittest
 
 from tests.support.ca import CertificateAuthority
-from tests.support.rawstream import RawStream, client_header
+from tests.support.rawstream import RawStream
 from tests.support.shared import shared_site
 from tests.support.site import Site
 from tests.support.waiting import wait_until
@@ -65,12 +65,7 @@ class WaysInTests(unittest.SynchronousTestCase):
         server = self.site.servers[0]
         stream = RawStream(server.address, server.client_port)
         self.addCleanup(stream.close)
-        stream.send(client_header())
-        stream.read_until("</stream:features>")
-        stream.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
-        stream.read_until("<proceed[^>]*/>")
-        self.certificate = stream.secure(self.site.ca.certificate_path, self.site.domain, shown)
-        stream.send(client_header())
+        self.certificate = stream.start_tls(self.site.ca.certificate_path, self.site.domain, shown)
         return stream
 
     def authenticate(self, stream: RawStream, mechanism: str, data: bytes, more: str = "") -> str:

@@ -49,6 +49,21 @@ class RawStream:
         self._socket = secured
         return secured.getpeercert(binary_form=True) or b""
 
+    def start_tls(
+        self, authority: Path, domain: str, certificate: tuple[Path, Path] | None = None
+    ) -> bytes:
+        """As a client: STARTTLS, and a header whose answer is still to be read.
+
+        Answers what `secure` does.
+        """
+        self.send(client_header(domain))
+        self.read_until("</stream:features>")
+        self.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
+        self.read_until("<proceed[^>]*/>")
+        shown = self.secure(authority, domain, certificate)
+        self.send(client_header(domain))
+        return shown
+
     def send(self, text: str | bytes, piece: int | None = None) -> None:
         """All of it, in writes of ``piece`` bytes; a peer that hung up meanwhile is no error."""
         data = text.encode() if isinstance(text, str) else text
