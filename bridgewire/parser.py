@@ -120,8 +120,6 @@ class StreamParser(ExpatElementStream):
         self._over = False
         self._fed = 0
         self._held = b""
-        #: The first byte of what expat keeps back between stanzas.
-        self._kept = b""
         self._in_cdata = False
         self._stanza_start = 0
         self._depth = 0
@@ -172,13 +170,16 @@ class StreamParser(ExpatElementStream):
         events, self._events = self._events, []
         return events
 
-    def _between(self, whole: bytes) -> None:
-        """After ``whole`` no stanza is under way: free expat, unless it keeps something back."""
+    def _look_back(self, whole: bytes) -> None:
+        """Does expat keep something of ``whole`` back? If not, and between stanzas, it is freed."""
         kept = self._fed - len(self._held) - self._base - self.parser.CurrentByteIndex
-        if kept <= len(whole):  # else it has kept it for longer
-            self._kept = whole[len(whole) - kept :][:1]
-        if self._kept not in (b"", b"<", b"&", b"\r"):
-            raise _text_between()  # it begins a character of several bytes
+        first = whole[len(whole) - kept :][:1] if kept <= len(whole) else b""
+        if first in (b"<", b"&"):  # a whole tag or reference, with half a character in it
+            raise StreamFault("not-well-formed", "a tag or a reference cannot be read")
+        if self._depth > 1:
+            return
+        if first not in (b"", b"\r"):
+            raise _text_between()
         if not kept and not self._held and self._opening and not self.limits.keep_parser:
             self.parser = None
             self._base = self._fed - len(self._opening)
@@ -194,7 +195,7 @@ class StreamParser(ExpatElementStream):
         start = self._fed - len(whole)
         last = max(self._stanza_start - start, 0)  # a CR was kept back, and its event came now
         if self._stanza_start == before:
-            rest = self._kept + whole
+            rest = whole
         else:
             rest = whole[last:]
             stanza = _TAG.match(whole, max(self._tag_at - start, 0))
@@ -274,8 +275,8 @@ class StreamParser(ExpatElementStream):
         if self._opening is None and self.documentStarted:
             tag = _TAG.match(whole, self._root_at - (self._fed - len(whole)))
             self._opening = tag[0] if tag is not None and len(tag[0]) <= _MAX_OPENING else b""
-        if self._opening is not None and self._depth == 1 and not self._over:
-            self._between(whole[:cut])
+        if self._opening is not None and not self._over:
+            self._look_back(whole[:cut])
 
     def _end(self, event: Event) -> None:
         if not self._over:

@@ -153,3 +153,23 @@ class RawWebSocket:
             self._protocol.receive_data(data)
             self._events += self._protocol.events_received()
         return self._events.pop(0)
+
+
+def join_as_guest(address: str, port: int, authority: Path) -> str:
+    """Log in as a browser's guest does (SASL ANONYMOUS), leave, and answer the JID that it was."""
+    connection = RawWebSocket(address, port, authority)
+    try:
+        connection.send(OPEN)
+        connection.read_until("<mechanism>ANONYMOUS<")
+        connection.send(
+            "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='ANONYMOUS'>"
+            "<bind xmlns='urn:xmpp:bind:0'><tag>browser</tag></bind></authenticate>"
+        )
+        answer = connection.read_until("<success|<failure")
+        found = re.search("<authorization-identifier>([^<]+)", answer)
+        assert found, answer
+        connection.send(f"<close xmlns='{FRAMING}'/>")
+        connection.read_to_end()
+        return found[1]
+    finally:
+        connection.close()
