@@ -121,6 +121,7 @@ class StreamParser(ExpatElementStream):
         self._fed = 0
         self._held = b""
         self._in_cdata = False
+        self._after_element = False
         self._stanza_start = 0
         self._depth = 0
         self._elements = 0
@@ -335,8 +336,10 @@ class StreamParser(ExpatElementStream):
         if self.currElem is None and self.documentStarted:
             if not data.isspace():
                 raise _text_between()
-            if not self.white_space:
+            # go-xmpp ends each of its elements with a line break; that much is let pass.
+            if not self.white_space and (data != "\n" or not self._after_element):
                 raise StreamFault("policy-violation", "white space while SASL2 is under way")
+            self._after_element = False
             self._next_stanza()  # white space keepalives do not add up
         else:
             super()._onCdata(data)
@@ -363,6 +366,7 @@ class StreamParser(ExpatElementStream):
         self._events.append(Header(root))
 
     def _stanza_ended(self, element: Element) -> None:
+        self._after_element = True
         self._next_stanza()
         self._events.append(Stanza(element))
 

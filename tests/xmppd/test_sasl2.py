@@ -107,6 +107,14 @@ class Sasl2Tests(Sasl2Case):
         self.assertEqual(peer.type("\n"), "")
         self.assertFalse(peer.hung_up)
 
+    def test_line_breaks(self) -> None:
+        """One line break after each element is let pass, for go-xmpp, and not two."""
+        peer = self.authenticate()
+        self.bridge.reply("challenge")
+        peer.read()
+        self.assertEqual(peer.type("<response xmlns='urn:xmpp:sasl:2'/>\n"), "")
+        self.assert_ended(peer, peer.type("\n"), "policy-violation")
+
     def test_mixed_forms(self) -> None:
         """A response in the other form of SASL ends the stream."""
         peer = self.authenticate()
