@@ -9,6 +9,7 @@ need dnsmasq-base command -v dnsmasq
 need go-sendxmpp command -v go-sendxmpp
 need iproute2 command -v ip
 need iptables command -v iptables
+need mmdebstrap command -v mmdebstrap
 need libnss3-tools command -v certutil
 need nodejs command -v node
 need npm command -v npm
