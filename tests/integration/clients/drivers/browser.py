@@ -59,7 +59,7 @@ class Handler(SimpleHTTPRequestHandler):
     def do_POST(self) -> None:
         event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         last = event.pop("last")
-        print(json.dumps(event), flush=True)
+        tell(json.dumps(event))
         self.answer(b"{}")
         if last:
             self.server.over.set()
@@ -100,11 +100,16 @@ def trust(home: Path, authority: str) -> None:
     subprocess.run([*certutil, "-A", "-n", "test", "-t", "C,,", "-i", authority], check=True)
 
 
+def tell(line: str) -> None:
+    """Write a line in one piece: several threads do, and ``print`` writes its end by itself."""
+    os.write(sys.stdout.fileno(), f"{line}\n".encode())
+
+
 def show(lines: Iterable[str]) -> None:
     """Print what Chromium says, but for its complaints that this is no desktop."""
     for line in lines:
         if "dbus" not in line:
-            print(line, end="", flush=True)
+            tell(line.rstrip("\n"))
 
 
 def main(page: str, options: dict[str, Any]) -> None:
