@@ -1,4 +1,4 @@
-"""``python -m tests.suites aioxmpp|slixmpp|xmpp.js|profanity FOLDER``: see README.md."""
+"""``python -m tests.suites aioxmpp|slixmpp|xmpp.js|newer FOLDER``: see README.md."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.suites import aioxmpp_suite, profanity_suite, slixmpp_suite, xmpp_js_suite
+from tests.suites import aioxmpp_suite, newer_suite, slixmpp_suite, xmpp_js_suite
 
 SUITES = {
     "aioxmpp": aioxmpp_suite.run,
     "slixmpp": slixmpp_suite.run,
     "xmpp.js": xmpp_js_suite.run,
-    "profanity": profanity_suite.run,
+    "newer": newer_suite.run,
 }
 
 parser = argparse.ArgumentParser(prog="python -m tests.suites", description=__doc__)

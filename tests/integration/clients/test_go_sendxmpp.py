@@ -18,6 +18,9 @@ from tests.integration.clients.meeting import (
 )
 from tests.support.processes import Process
 
+#: What it is told that it is, by SASL and binding or, as newer ones have it, by SASL2.
+BOUND = "<(?:jid|authorization-identifier)>([^<]+/[^<]+)"
+
 
 class GoSendxmppTests(ClientTestCase):
     """Debian's. It does not come back by itself: it ends, and is started again."""
@@ -38,7 +41,7 @@ class GoSendxmppTests(ClientTestCase):
         with self.plug_in(STARTTLS) as cable:
             run = self.execute(STARTTLS, cable, WRONG_PASSWORD, "alice@example.com", typed="hi")
         self.assertEqual(run.returncode, 1)
-        self.assertIn("not-authorized", run.stderr)
+        self.assertIn("not-authorized", run.stdout)
         self.assertEqual({outcome for _, outcome in self.logins()}, {"not-authorized"})
 
     def meet(self, transport: str) -> None:
@@ -53,9 +56,9 @@ class GoSendxmppTests(ClientTestCase):
             for number in (1, 2):
                 mark = listener.mark()
                 listener.start()
-                jid = listener.wait_for(rf"<jid>({self.user}@example\.com/[^<]+)", mark)[1]
+                jid = listener.wait_for(BOUND, mark)[1]
                 run = self.execute(transport, cable, PASSWORD, jid, typed=f"round {number}")
-                self.assertEqual(run.returncode, 0, run.stderr)
+                self.assertEqual(run.returncode, 0, run.stdout)
                 listener.wait_for(rf"Z {self.user}@example\.com: round {number}", mark)
                 self.assertTrue(cable.cut())
                 listener.kill()
@@ -70,8 +73,7 @@ class GoSendxmppTests(ClientTestCase):
             transport, cable, PASSWORD, "--http-upload", str(file), "alice@example.com"
         )
         category, name = IDENTITY
-        self.assertRegex(run.stderr, f"<identity category='{category}' [^>]*name='{name}'")
-        self.assertIn("No http upload component found", run.stderr)
+        self.assertRegex(run.stdout, f"<identity category='{category}' [^>]*name='{name}'")
 
     def command_line(self, transport: str, cable: Cable, password: str) -> list[str]:
         program = shutil.which("go-sendxmpp")
@@ -86,7 +88,7 @@ class GoSendxmppTests(ClientTestCase):
         ]
 
     def environment(self) -> dict[str, str]:
-        home = str(self.site.directory)
+        home = str(self.site.directory / self.id())  # newer ones keep tokens there
         return {"SSL_CERT_FILE": str(self.site.ca.certificate_path), "HOME": home}
 
     def execute(
@@ -96,7 +98,8 @@ class GoSendxmppTests(ClientTestCase):
         return subprocess.run(
             [*self.command_line(transport, cable, password), *arguments],
             input=typed,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             env=self.environment(),
             timeout=30,
@@ -107,6 +110,6 @@ class GoSendxmppTests(ClientTestCase):
         done = subprocess.run(
             ["go-sendxmpp", "--version"], capture_output=True, text=True, check=True
         )
-        found = re.search(r"go-sendxmpp v?(\S+)", done.stdout)
+        found = re.search(r"[Gg]o-sendxmpp v?(\S+)", done.stdout)
         assert found, done.stdout
         return found[1]
