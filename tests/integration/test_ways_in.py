@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import re
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from scramp import ScramClient
 from twisted.trial import unittest
 
+from tests.support import people
 from tests.support.ca import CertificateAuthority
 from tests.support.rawstream import RawStream
 from tests.support.shared import shared_site
@@ -147,15 +150,32 @@ class WaysInTests(unittest.SynchronousTestCase):
     def test_certificate(self) -> None:
         """A certificate of the users' authority with alice's address lets alice in."""
         self.assertNotIn(b"EXTERNAL", self.connect().read_until("</stream:features>"))
-        octets = b"alice@example.com"
-        name = x509.OtherName(XMPP_ADDRESS, bytes([0x0C, len(octets)]) + octets)
-        assert isinstance(self.site, GuestSite)
-        shown = self.site.users_ca.issue("alice", other=[name])
+        shown = self.certificate_of_alice()
         for authzid in (b"", b"alice@example.com"):
             answer = self.authenticate(self.connect(shown), "EXTERNAL", authzid)
             self.assertIn("alice@example.com/", answer, self.bridge.explain())
         answer = self.authenticate(self.connect(shown), "EXTERNAL", b"bob@example.com")
         self.assertIn("<invalid-authzid", answer)
+
+    def certificate_of_alice(self) -> tuple[Path, Path]:
+        octets = b"alice@example.com"
+        name = x509.OtherName(XMPP_ADDRESS, bytes([0x0C, len(octets)]) + octets)
+        assert isinstance(self.site, GuestSite)
+        return self.site.users_ca.issue("alice", other=[name])
+
+    def test_foreign(self) -> None:
+        """slixmpp gets in with a certificate, and as a guest with the access code."""
+        shown = self.certificate_of_alice()
+        login = self.slixmpp("alice", "", "EXTERNAL", certificate=shown)
+        self.assertRegex(login.jid or "", r"^alice@example\.com/", repr(login))
+        login = self.slixmpp("guest", CODE, "SCRAM-SHA-256")
+        self.assertRegex(login.jid or "", r"^guest[0-9]+@example\.com/", repr(login))
+
+    def slixmpp(self, user: str, password: str, mechanism: str, **more: Any) -> people.Login:
+        server = self.site.servers[0]
+        authority = self.site.ca.certificate_path
+        where = (server.address, server.client_port, f"{user}@example.com", password, authority)
+        return asyncio.run(people.log_in(*where, mechanism, **more))
 
     def test_guest(self) -> None:
         """A guest with the code gets a name, is listed while there, and gone afterwards."""

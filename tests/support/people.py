@@ -43,8 +43,11 @@ async def log_in(
     authority: Path,
     mechanism: str | None = "SCRAM-SHA-256",
     then: Callable[[ClientXMPP], Awaitable[Any]] | None = None,
+    certificate: tuple[Path, Path] | None = None,
 ) -> Login:
     """Log in with STARTTLS, run ``then`` in the session, log out. ``mechanism`` None: its choice.
+
+    ``certificate``: the client's own, and its key.
 
     Never raises for a refused login; ``Login.error`` says what else went wrong.
     """
@@ -52,6 +55,8 @@ async def log_in(
     for plugin in ("xep_0030", "xep_0199", "xep_0092", "xep_0202"):
         client.register_plugin(plugin)
     client.ca_certs = str(authority)
+    if certificate is not None:
+        client.certfile, client.keyfile = map(str, certificate)
     client.enable_direct_tls = False
     result = Login()
     ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
