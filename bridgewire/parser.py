@@ -181,7 +181,9 @@ class StreamParser(ExpatElementStream):
             return
         if first not in (b"", b"\r"):
             raise _text_between()
-        if not kept and not self._held and self._opening and not self.limits.keep_parser:
+        if kept or self._held or self._in_cdata:  # which a parser that is made anew knew nothing of
+            return
+        if self._opening and not self.limits.keep_parser:
             self.parser = None
             self._base = self._fed - len(self._opening)
 

@@ -233,6 +233,17 @@ class Properties(SynchronousTestCase):
             self.assertEqual(parse(data, cuts, limits), parse(data, limits=limits))
 
     @settings(max_examples=300, deadline=None)
+    def test_open_cdata(self) -> None:
+        """A CDATA section between stanzas is not forgotten: nothing hides from the checks in it."""
+        for pieces, expected in (
+            ((b"<![CDATA[", b"]]><a/>"), ["Stanza"]),
+            ((b"<![CDATA[", b"<!-- x --><a/>"), ["StreamFault"]),
+        ):
+            parser = StreamParser(AFTER_LOGIN)
+            parser.feed(HEADER)
+            events = [type(event).__name__ for piece in pieces for event in parser.feed(piece)]
+            self.assertEqual(events, expected)
+
     def test_character_cut(self) -> None:
         """What begins a character of several bytes is not forgotten where a piece ends with it."""
         parser = StreamParser(AFTER_LOGIN)
