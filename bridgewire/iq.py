@@ -121,11 +121,16 @@ class Requests:
             pending.result.errback(why)
 
 
-def ping(from_: str, to: str) -> Element:
-    """Answer an XEP-0199 ping."""
+def new_request(kind: str, from_: str, to: str, payload: Element) -> Element:
+    """Answer an IQ of ``kind`` get or set; `Requests` gives it its id."""
     iq = Element((None, "iq"))
-    iq["type"] = "get"
+    iq["type"] = kind
     iq["from"] = from_
     iq["to"] = to
-    iq.addElement((PING, "ping"))
+    iq.addChild(payload)
     return iq
+
+
+def ping(from_: str, to: str) -> Element:
+    """Answer an XEP-0199 ping."""
+    return new_request("get", from_, to, Element((PING, "ping")))

@@ -15,6 +15,11 @@ MAX_REASON = 200
 MAX_RESOURCE = 1023
 
 
+def is_reason(text: str) -> bool:
+    """True for what may be told a client: one line, not too long; also for none."""
+    return len(text) <= MAX_REASON and text.isprintable()
+
+
 @dataclass(frozen=True)
 class EndSessions:
     """A Call Bridge ends the sessions of a user, or the one with ``resource``.
@@ -44,7 +49,7 @@ class EndSessions:
         if resource is not None and not 0 < len(resource.encode()) <= MAX_RESOURCE:
             raise WireFault("resource is empty or too long")
         reason = found.getAttribute("reason", "")
-        if len(reason) > MAX_REASON or not reason.isprintable():
+        if not is_reason(reason):
             raise WireFault(f"reason has more than {MAX_REASON} characters, or unprintable ones")
         return cls(parse_localpart(found.getAttribute("username", "")), resource, reason)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.words.xish.domish import Element
 
+from bridgewire.iq import new_request
 from bridgewire.namespaces import LOGIN
 from bridgewire.session_end import EndSessions
 from callbridged.link_interface import ActiveLink
@@ -39,12 +40,8 @@ async def end_sessions(links: Iterable[ActiveLink], what: EndSessions) -> Ended:
 
 
 def _ask(link: ActiveLink, what: EndSessions) -> Deferred[Element]:
-    iq = Element((None, "iq"))
-    iq["type"] = "set"
-    iq["from"] = link.component
-    iq["to"] = link.domain
-    iq.addChild(what.to_element())
-    return link.request(iq, TIMEOUT)
+    order = new_request("set", link.component, link.domain, what.to_element())
+    return link.request(order, TIMEOUT)
 
 
 def _count(iq: Element) -> int | None:

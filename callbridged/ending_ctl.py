@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from bridgewire.session_end import MAX_REASON
+from bridgewire.session_end import MAX_REASON, is_reason
 from bridgewire.username import parse_username
 from callbridged.config import load
 from daemonkit.calling import call
@@ -91,6 +91,6 @@ def _name(text: str) -> str:
 
 
 def _reason(text: str) -> str:
-    if len(text) > MAX_REASON or not text.isprintable():
+    if not is_reason(text):
         raise argparse.ArgumentTypeError(f"up to {MAX_REASON} characters in one line")
     return text

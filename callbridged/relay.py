@@ -13,7 +13,7 @@ from twisted.words.protocols.jabber.error import StanzaError
 from twisted.words.protocols.jabber.xmlstream import toResponse
 from twisted.words.xish.domish import Element
 
-from bridgewire.iq import StreamLost
+from bridgewire.iq import StreamLost, new_request
 from bridgewire.login import LoginRequest, Serve
 from bridgewire.namespaces import LOGIN
 from bridgewire.queries import Queries
@@ -93,11 +93,8 @@ class Relay:
 
     def _offer(self, link: ActiveLink) -> None:
         capacity = 0 if link in self._draining else self._logins.capacity
-        iq = Element((None, "iq"))
-        iq["type"] = "set"
-        iq["from"] = link.component
-        iq["to"] = link.domain
-        iq.addChild(Serve(capacity, tuple(self._logins.mechanisms)).to_element())
+        offer = Serve(capacity, tuple(self._logins.mechanisms)).to_element()
+        iq = new_request("set", link.component, link.domain, offer)
         asked = link.request(iq, OFFER_TIMEOUT)
         asked.addCallbacks(self._taken, self._not_taken, (link,), errbackArgs=(link,))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.logger import Logger
 
 from bridgewire.jid import JID, InvalidFormat, parse_jid
+from bridgewire.session_end import MAX_REASON, is_reason
 from daemonkit.control import CommandError
 from xmppd.ending import describe, kick, matching
 
@@ -18,10 +19,9 @@ if TYPE_CHECKING:
     from xmppd.service import Server
     from xmppd.sessions import Session
 
-#: Sessions in one answer, at most and unless another number is asked for; what a client is told.
+#: Sessions in one answer, at most and unless another number is asked for.
 MAX_SESSIONS = 10_000
 DEFAULT_SESSIONS = 1000
-MAX_REASON = 200
 
 log = Logger()
 
@@ -81,7 +81,7 @@ def commands(server: Server) -> Mapping[str, Callable[[dict[str, Any]], object]]
         """The sessions of a bare JID end, or the one of a full JID."""
         jid = _address(str(arguments.get("jid", "")), server)
         reason = str(arguments.get("reason") or "")
-        if len(reason) > MAX_REASON or not reason.isprintable():
+        if not is_reason(reason):
             raise CommandError(f"a reason is one line of at most {MAX_REASON} characters.")
         count = kick(server.sessions, jid, reason)
         log.info("an operator ended {what}", what=describe(count, jid.full(), reason))

@@ -10,7 +10,7 @@ from twisted.words.protocols.jabber.error import StanzaError
 from twisted.words.protocols.jabber.xmlstream import toResponse
 from twisted.words.xish.domish import Element
 
-from bridgewire.iq import Requests
+from bridgewire.iq import Requests, new_request
 from bridgewire.login import LoginReply, LoginRequest, Serve
 from bridgewire.namespaces import LOGIN
 from bridgewire.sasl import WireFault
@@ -95,12 +95,7 @@ class CallBridgeLink:
             told.addBoth(lambda _: None)  # it has heard it, or there is nothing to be done
 
     def _order(self, payload: Element) -> Element:
-        iq = Element((None, "iq"))
-        iq["type"] = "set"
-        iq["from"] = self.domain
-        iq["to"] = self.host
-        iq.addChild(payload)
-        return iq
+        return new_request("set", self.domain, self.host, payload)
 
 
 def is_offer(iq: Element) -> bool:
