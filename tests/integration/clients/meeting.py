@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from configparser import ConfigParser
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from twisted.trial import unittest
 
@@ -163,6 +163,30 @@ class ClientTestCase(unittest.SynchronousTestCase):
             return  # another version may well do something else
         seen = Row(self.client, version, transport, mechanism, comeback)
         self.assertIn(seen, rows(), f"docs/clients.md ought to say: {seen}")
+
+
+class OverTcp:
+    """The tests of a client that knows STARTTLS and direct TLS; it is a `ClientTestCase`."""
+
+    def test_starttls(self: Any) -> None:
+        """It logs in, talks and comes back over STARTTLS."""
+        self.meet(STARTTLS)
+
+    def test_direct_tls(self: Any) -> None:
+        """It logs in, talks and comes back over direct TLS."""
+        self.meet(DIRECT_TLS)
+
+    def test_wrong_password(self: Any) -> None:
+        """It hears that its password is wrong."""
+        self.be_refused(STARTTLS)
+
+
+class OverWebSocket:
+    """That of a client that knows WebSocket."""
+
+    def test_websocket(self: Any) -> None:
+        """It logs in, talks and comes back over WebSocket."""
+        self.meet(WEBSOCKET)
 
 
 def _is_debian_12() -> bool:

@@ -10,6 +10,7 @@ from tests.integration.clients.meeting import (
     PYTHON,
     WEBSOCKET,
     ClientTestCase,
+    OverWebSocket,
 )
 
 
@@ -21,30 +22,22 @@ class BrowserTestCase(ClientTestCase):
         return {"PAGES_CERTIFICATE": str(certificate), "PAGES_KEY": str(key)}
 
 
-class StropheTests(BrowserTestCase):
+class StropheTests(OverWebSocket, BrowserTestCase):
     """The library under many web clients."""
 
     client = "strophe.js"
     command = (PYTHON, DRIVERS / "browser.py", "strophe.html")
-
-    def test_websocket(self) -> None:
-        """It logs in, talks and comes back over WebSocket."""
-        self.meet(WEBSOCKET)
 
     def test_wrong_password(self) -> None:
         """It hears that its password is wrong, which is all that its AUTHFAIL says."""
         self.be_refused(WEBSOCKET, "AUTHFAIL")
 
 
-class ConverseTests(BrowserTestCase):
+class ConverseTests(OverWebSocket, BrowserTestCase):
     """A whole client, which finds the server by itself: it is told nothing but the address."""
 
     client = "converse.js"
     command = (PYTHON, DRIVERS / "browser.py", "converse.html")
-
-    def test_websocket(self) -> None:
-        """It logs in, talks and comes back over WebSocket."""
-        self.meet(WEBSOCKET)
 
     def test_wrong_password(self) -> None:
         """It tells its user that the password is wrong."""

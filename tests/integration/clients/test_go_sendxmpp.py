@@ -15,6 +15,7 @@ from tests.integration.clients.meeting import (
     STARTTLS,
     WRONG_PASSWORD,
     ClientTestCase,
+    OverTcp,
 )
 from tests.support.processes import Process
 
@@ -22,19 +23,11 @@ from tests.support.processes import Process
 BOUND = "<(?:jid|authorization-identifier)>([^<]+/[^<]+)"
 
 
-class GoSendxmppTests(ClientTestCase):
+class GoSendxmppTests(OverTcp, ClientTestCase):
     """Debian's. It does not come back by itself: it ends, and is started again."""
 
     client = "go-sendxmpp"
     from_debian = True
-
-    def test_starttls(self) -> None:
-        """It logs in, talks, asks and comes back over STARTTLS."""
-        self.meet(STARTTLS)
-
-    def test_direct_tls(self) -> None:
-        """It logs in, talks, asks and comes back over direct TLS."""
-        self.meet(DIRECT_TLS)
 
     def test_wrong_password(self) -> None:
         """It says why it was not let in."""

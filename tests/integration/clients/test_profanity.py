@@ -17,6 +17,7 @@ from tests.integration.clients.meeting import (
     STARTTLS,
     WRONG_PASSWORD,
     ClientTestCase,
+    OverTcp,
 )
 from tests.integration.clients.terminal import Terminal
 from tests.support.site import write_ini
@@ -26,19 +27,11 @@ from tests.support.waiting import wait_until
 TLS_POLICY = {STARTTLS: "force", DIRECT_TLS: "legacy"}
 
 
-class ProfanityTests(ClientTestCase):
+class ProfanityTests(OverTcp, ClientTestCase):
     """Debian's. It writes what it sends and receives into its log, which we read."""
 
     client = "profanity"
     from_debian = True
-
-    def test_starttls(self) -> None:
-        """It logs in, talks and comes back over STARTTLS."""
-        self.meet(STARTTLS)
-
-    def test_direct_tls(self) -> None:
-        """It logs in, talks and comes back over direct TLS."""
-        self.meet(DIRECT_TLS)
 
     def test_wrong_password(self) -> None:
         """It says that the login failed."""

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tests.integration.clients.meeting import (
-    DIRECT_TLS,
     NODE,
-    STARTTLS,
-    WEBSOCKET,
     ClientTestCase,
+    OverTcp,
+    OverWebSocket,
 )
 
 
-class XmppJsTests(ClientTestCase):
+class XmppJsTests(OverTcp, OverWebSocket, ClientTestCase):
     """@xmpp/client from npm."""
 
     client = "@xmpp/client"
@@ -21,19 +20,3 @@ class XmppJsTests(ClientTestCase):
 
     def environment(self) -> Mapping[str, str]:
         return {"NODE_EXTRA_CA_CERTS": str(self.site.ca.certificate_path)}
-
-    def test_starttls(self) -> None:
-        """It logs in, talks and comes back over STARTTLS."""
-        self.meet(STARTTLS)
-
-    def test_direct_tls(self) -> None:
-        """It logs in, talks and comes back over direct TLS."""
-        self.meet(DIRECT_TLS)
-
-    def test_websocket(self) -> None:
-        """It logs in, talks and comes back over WebSocket."""
-        self.meet(WEBSOCKET)
-
-    def test_wrong_password(self) -> None:
-        """It hears that its password is wrong."""
-        self.be_refused(STARTTLS)
