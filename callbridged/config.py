@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
+from callbridged.backends import BackendFault, ConfiguredBackend, configured
 from callbridged.scram_keys import normal_password
 from daemonkit.hosts import HostPort, parse_domain, parse_host_port, parse_label
 from daemonkit.ini import IniReader, Section, Setting
@@ -71,9 +72,9 @@ class Link:
 
 @dataclass(frozen=True)
 class Users:
-    """``[users]``: who may log in, as ``kind:what the backend of this kind wants``."""
+    """``[users]``: who may log in. At least one backend, in the order in which they are asked."""
 
-    backend: str
+    backends: tuple[ConfiguredBackend, ...]
 
 
 @dataclass(frozen=True)
@@ -141,9 +142,7 @@ def load(path: Path, *, check_files: bool = True) -> Config:
         ),
         _dns(reader.section("dns")),
         _link(reader.section("link")),
-        Users(
-            reader.section("users").parsed("backend", _backend, "file:/etc/callbridged/users"),
-        ),
+        _users(reader),
         _guest(reader.section("guest")),
         _tokens(reader.section("tokens")),
         settings=tuple(reader.findings.settings),
@@ -204,6 +203,22 @@ def _link(section: Section) -> Link:
     return link
 
 
+def _users(reader: IniReader) -> Users:
+    section = reader.section("users")
+    names = section.items("backend", str, ("file:/etc/callbridged/users",))
+    if not names:
+        section.fault("backend", "there is none, and nobody could log in. Name one.")
+    backends = []
+    for name in dict.fromkeys(names):
+        try:
+            backends.append(configured(name, reader))
+        except BackendFault as fault:
+            section.fault("backend", str(fault))
+    if len(set(names)) < len(names):
+        section.fault("backend", "one is there twice. Remove one of the two.")
+    return Users(tuple(backends))
+
+
 def _guest(section: Section) -> Guest:
     inline = section.secret("access_code")
     in_file = section.optional_secret_file("access_code_file")
@@ -241,12 +256,3 @@ def _links(text: str) -> int | None:
     if not 1 <= number <= MAX_LINKS:
         raise ValueError(f"{text[:40]!r} is neither all nor a number from 1 to {MAX_LINKS}.")
     return number
-
-
-def _backend(text: str) -> str:
-    kind, colon, _ = text.partition(":")
-    if not colon or not kind.isidentifier():
-        raise ValueError(
-            f"{text[:80]!r} names no backend. Write it like file:/etc/callbridged/users."
-        )
-    return text

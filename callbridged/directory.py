@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from callbridged.backends import IAccounts, IDecoySource, IUserBackend
+from dataclasses import replace
+
+from bridgewire.username import parse_username
+from callbridged.backends import BackendUnavailable, IAccounts, IDecoySource, IUserBackend
 from callbridged.guests import ACCOUNT, Guests
 from callbridged.scram_keys import ITERATIONS, Decoys, ScramKeys
 
@@ -45,15 +48,23 @@ class Directory:
         else:
             keys = await self._backend.scram_keys(username, scheme)
         decoy = self._decoy(username, scheme)  # in any case: it takes its time
-        return decoy if keys is None else keys
+        if keys is None:
+            return decoy
+        if keys.username is None:
+            return keys
+        return replace(keys, username=self._let_in(username, keys.username))
 
-    async def check_password(self, username: str, password: str) -> bool:
-        """True where there is such a user, and this is the password. Raises as the backend."""
+    async def check_password(self, username: str, password: str) -> str | None:
+        """Answer whom to let in where this is the password of ``username``, else None.
+
+        Raises as the backend.
+        """
         if self._guests is not None and self._guests.reserves(username):
-            return self._guests.check_password(username, password)
+            return username if self._guests.check_password(username, password) else None
         if "PLAIN" not in self._backend.mechanisms:  # it is offered to guests alone
-            return False
-        return await self._backend.check_password(username, password)
+            return None
+        answer = await self._backend.check_password(username, password)
+        return self._let_in(username, answer) if answer else None
 
     async def fingerprint(self, username: str) -> bytes | None:
         """Answer what changes with the user's password; None: there is no such user, or nobody
@@ -76,6 +87,20 @@ class Directory:
         accounts = IAccounts(self._backend, None)
         found: bytes | None = None if accounts is None else await accounts.fingerprint(username)
         return found
+
+    def _let_in(self, username: str, answer: object) -> str:
+        """Answer the localpart of a user whom the backend has let in. Raises BackendUnavailable."""
+        if answer is True:
+            return username
+        try:
+            name = parse_username(answer) if isinstance(answer, str) else ""
+        except ValueError:
+            name = ""
+        if not name or (self._guests is not None and self._guests.reserves(name)):
+            raise BackendUnavailable(
+                f"it maps {username!r:.80} to {answer!r:.80}, which is no user"
+            )
+        return name
 
     def _decoy(self, username: str, scheme: str) -> ScramKeys:
         source = IDecoySource(self._backend, None)

@@ -19,7 +19,8 @@ from bridgewire.jid import parse_jid
 from bridgewire.login import LoginReply, LoginRequest
 from bridgewire.sasl import WireFault, sasl_data, sasl_failure, sasl_message
 from bridgewire.steps import Step
-from callbridged.backends import BackendUnavailable, IUserBackend
+from callbridged.attempt import ATTEMPT, Attempt
+from callbridged.backends import AccountRefused, BackendUnavailable, IUserBackend
 from callbridged.directory import Directory
 from callbridged.guests import Guests
 from callbridged.mechanisms import MECHANISMS
@@ -71,6 +72,7 @@ class _Session:
     welcome: Welcome
     peer: str | None
     began: float
+    ends: float
     timer: IDelayedCall | None = None
     #: The answer that is being worked on.
     working: Deferred[LoginReply] | None = None
@@ -197,6 +199,7 @@ class LoginService:
             )
             exchange = MECHANISMS[name].begin(terms)
         now = self._clock.seconds()
+        seconds = MAX_SECONDS if request.deadline is None else min(request.deadline, MAX_SECONDS)
         session = _Session(
             link,
             request.session,
@@ -205,8 +208,8 @@ class LoginService:
             Welcome(self._means, request.session, request.peer, request.token),
             request.peer,
             now,
+            now + seconds,
         )
-        seconds = MAX_SECONDS if request.deadline is None else min(request.deadline, MAX_SECONDS)
         session.timer = self._clock.callLater(seconds, self._end, session, "timeout")
         self._links.setdefault(link, _Link()).sessions[session.id] = session
         self._open += 1
@@ -230,6 +233,7 @@ class LoginService:
 
     async def _step(self, session: _Session, element: Element) -> LoginReply:
         """Answer what to say to a message; ends the session unless it goes on."""
+        ATTEMPT.set(Attempt(session.peer, session.mechanism, session.ends))
         why = ""
         try:
             answer = await self._take(session, element)
@@ -242,6 +246,8 @@ class LoginService:
             raise
         except SaslFailure as failure:
             condition, why = failure.condition, failure.text
+        except AccountRefused as refusal:
+            condition, why = refusal.condition, str(refusal)
         except BackendUnavailable as fault:
             condition = "temporary-auth-failure"
             self.log.error("the user backend cannot look: {why}", why=fault)

@@ -36,12 +36,19 @@ def normal_password(password: str) -> str:
 
 @dataclass(frozen=True)
 class ScramKeys:
-    """What a server keeps of a password for one mechanism. Whoever has it can guess passwords."""
+    """What a server keeps of a password for one mechanism. Whoever has it can guess passwords.
+
+    ``username``: the localpart that their user is let in as; None: the one that was asked for.
+    ``refusal``: the condition that the client is told after a right proof, such as
+    `account-disabled` (RFC 6120 section 6.5).
+    """
 
     salt: bytes
     iterations: int
     stored_key: bytes = field(repr=False)
     server_key: bytes = field(repr=False)
+    username: str | None = None
+    refusal: str | None = None
 
     @classmethod
     def derive(

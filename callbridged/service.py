@@ -15,7 +15,7 @@ from twisted.python.threadpool import ThreadPool
 from bridgewire import tls
 from bridgewire.certificates import load_authorities, load_identity
 from bridgewire.steps import Step
-from callbridged.backends import IAccounts, IMechanismsChange, open_backend
+from callbridged.backends import IAccounts, IMechanismsChange
 from callbridged.config import Config
 from callbridged.control import commands
 from callbridged.discovery import Discovery, FixedAddress, SrvDiscovery
@@ -60,7 +60,7 @@ class Beginning(Service):
             domain=callbridge.domain,
             name=callbridge.name,
             how="server_address" if callbridge.server_address else "SRV",
-            backend=self._config.users.backend,
+            backend=", ".join(one.name for one in self._config.users.backends),
         )
         for warning in self._warnings:
             self.log.warn("{warning}", warning=warning)
@@ -121,13 +121,13 @@ def make_service(reactor: Any, config: Config) -> MultiService:
         discovery = FixedAddress(address.host, address.port)
     else:
         discovery = SrvDiscovery(reactor, resolver, callbridge.domain, SystemRandom())
-    backend = open_backend(config.users.backend, reactor)
+    backend = config.users.backends[0].open(reactor)
     warnings = [*config.warnings, *identity_warnings]
     certificates = None
     if config.tls.user_ca is not None:
         certificates = UserCertificates(load_authorities(config.tls.user_ca))
         if not IAccounts.providedBy(backend):
-            warnings.append(_NO_ACCOUNTS.format(config.users.backend, "[tls] user_ca"))
+            warnings.append(_NO_ACCOUNTS.format(config.users.backends[0].name, "[tls] user_ca"))
     guests = None
     if config.guest.enabled:
         guest = config.guest

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bridgewire.username import parse_username
-from callbridged.backends import BackendFault, find_factory
+from callbridged.backends import BackendFault
 from callbridged.backends.file import FileBackendFactory, users_path
 from callbridged.backends.users_file import MAX_FILE, Users, parse, put
 from callbridged.config import load
@@ -132,17 +132,18 @@ def list_(options: argparse.Namespace) -> int:
 
 
 def _path(options: argparse.Namespace) -> Path:
-    backend = load(options.config, check_files=False).users.backend
-    try:
-        factory, argument = find_factory(backend)
-        if not isinstance(factory, FileBackendFactory):
-            raise CtlFailure(
-                f"users come from {factory.prefix}:, and this command changes files only. Change "
-                "them where they are kept, or set backend = file:PATH in [users]."
-            )
-        return users_path(argument)
-    except BackendFault as fault:
-        raise CtlFailure(str(fault)) from None
+    backends = load(options.config, check_files=False).users.backends
+    for backend in backends:
+        if isinstance(backend.factory, FileBackendFactory):
+            try:
+                return users_path(backend.argument)
+            except BackendFault as fault:
+                raise CtlFailure(str(fault)) from None
+    names = ", ".join(backend.name for backend in backends)
+    raise CtlFailure(
+        f"users come from {names}, and this command changes files only. Change them where they are "
+        "kept, or add file:PATH to backend in [users]."
+    )
 
 
 def _ask(options: argparse.Namespace) -> dict[str, ScramKeys]:

@@ -1,4 +1,4 @@
-"""Who may log in: what a user backend is, and how the one of the configuration is found.
+"""Who may log in: what a user backend is, and how those of the configuration are found.
 
 A backend is a Twisted plugin. To add one, write a module with a factory, and put a file into a
 package directory ``twisted/plugins/`` (without ``__init__.py``) that makes an instance of it::
@@ -11,19 +11,22 @@ package directory ``twisted/plugins/`` (without ``__init__.py``) that makes an i
         def open(self, argument: str, reactor: Any) -> IUserBackend:
             return MemoryBackend(*argument.split(","))
 
-``backend = memory:alice,secret`` in ``[users]`` then uses it. `callbridged.backends.file` is the
-one to read first.
+``backend = memory:alice,secret`` in ``[users]`` then uses it. A backend with more settings than fit
+into a word has a section of its own, see `ISettingsReader`. `callbridged.backends.file` is the one
+to read first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.plugin import IPlugin, getPlugins
 from zope.interface import Attribute, Interface
 
 from callbridged.scram_keys import ScramKeys
+from daemonkit.ini import IniReader
 
 
 class BackendFault(Exception):
@@ -36,6 +39,19 @@ class BackendUnavailable(Exception):
     Clients are told `temporary-auth-failure`. Anything else that a backend raises is told the same,
     and counts as a bug: its traceback is logged.
     """
+
+
+class AccountRefused(Exception):
+    """The password is right, but the account must not be used now: it is disabled, or has run out.
+
+    ``condition`` is what the client is told, `account-disabled` or `credentials-expired` (RFC 6120
+    section 6.5); the text is for the log. A backend that cannot tell whether the password is right
+    raises this only where it tells everybody anyway.
+    """
+
+    def __init__(self, condition: str, text: str) -> None:
+        super().__init__(text)
+        self.condition = condition
 
 
 # Interfaces of zope.interface declare methods as they are called: without self.
@@ -58,14 +74,16 @@ class IUserBackend(Interface):
     async def scram_keys(username: str, mechanism: str) -> ScramKeys | None:  # noqa: N805 - no self
         """Answer the keys of a user for a SCRAM mechanism, None where there are none.
 
-        Raises BackendUnavailable.
+        They also say under which other name the user is let in, and why not after all. Raises
+        BackendUnavailable.
         """
 
-    async def check_password(username: str, password: str) -> bool:  # noqa: N805 - no self
+    async def check_password(username: str, password: str) -> bool | str:  # noqa: N805 - no self
         """True where there is such a user, and this is the password.
 
-        Takes as long for a user who does not exist, and never blocks the reactor. Raises
-        BackendUnavailable.
+        Answers a localpart instead of True where the user is let in under another name than the
+        one given, which may be an alias. The password is never empty. Takes as long for a user who
+        does not exist, and never blocks the reactor. Raises BackendUnavailable and AccountRefused.
         """
 
 
@@ -105,14 +123,25 @@ class IMechanismsChange(Interface):
     )
 
 
+class ISettingsReader(Interface):
+    """What a factory may provide besides: its settings are in a section ``[prefix argument]``."""
+
+    def read(argument: str, ini: IniReader) -> Any:  # noqa: N805 - no self
+        """Read ``ini.section(f"{prefix} {argument}")``; the answer is what ``open`` gets.
+
+        Never raises for what is wrong in the file: the getters of the section note it, and so does
+        its ``fault`` (`daemonkit.section.Section`), and the daemon stops with all faults at once.
+        """
+
+
 class IUserBackendFactory(IPlugin):
     """Opens backends of one kind."""
 
     prefix: str = Attribute("What stands before the colon in ``backend =``; an identifier.")
     description: str = Attribute("What it is and what stands after the colon, in a few words.")
 
-    def open(argument: str, reactor: Any) -> IUserBackend:  # noqa: N805 - no self
-        """Answer the backend for what stands after the colon.
+    def open(argument: Any, reactor: Any) -> IUserBackend:  # noqa: N805 - no self
+        """Answer the backend for what stands after the colon, or for what ``read`` answered.
 
         ``reactor`` provides IReactorTime and IReactorThreads. Raises BackendFault where
         ``argument`` is wrong; what may be mended while the daemon runs, such as a directory that
@@ -140,9 +169,28 @@ def find_factory(
     return known[prefix], argument
 
 
-def open_backend(
-    backend: str, reactor: Any, factories: Iterable[IUserBackendFactory] | None = None
-) -> IUserBackend:
-    """Open ``prefix:argument``, as ``backend`` in ``[users]``. Raises BackendFault."""
-    factory, argument = find_factory(backend, factories)
-    return factory.open(argument, reactor)
+@dataclass(frozen=True)
+class ConfiguredBackend:
+    """One backend of ``[users] backend``, not open yet.
+
+    ``name`` is as it stands there; ``argument`` is for the factory's ``open``.
+    """
+
+    name: str
+    factory: IUserBackendFactory
+    argument: Any = field(repr=False)
+
+    def open(self, reactor: Any) -> IUserBackend:
+        """Raises BackendFault."""
+        return self.factory.open(self.argument, reactor)
+
+
+def configured(
+    name: str, ini: IniReader, factories: Iterable[IUserBackendFactory] | None = None
+) -> ConfiguredBackend:
+    """Answer the backend ``prefix:argument``, with what its section says. Raises BackendFault."""
+    factory, argument = find_factory(name, factories)
+    reader = ISettingsReader(factory, None)
+    return ConfiguredBackend(
+        name, factory, argument if reader is None else reader.read(argument, ini)
+    )

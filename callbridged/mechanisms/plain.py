@@ -35,9 +35,10 @@ class Plain:
         self.username = name
         self.username = username = local_name(name)
         check_authzid(authzid, username, self._terms.domain)
-        if not await self._terms.users.check_password(username, password):
+        let_in = await self._terms.users.check_password(username, password)
+        if let_in is None:
             raise SaslFailure("not-authorized", self._terms.users.why_not(username))
-        return Success(username)
+        return Success(let_in)
 
 
 PLAIN = Mechanism("PLAIN", Plain, lambda means: "PLAIN" in means.users.mechanisms)

@@ -52,6 +52,8 @@ class Scram:
         self._mechanism = ScramMechanism(self._scheme)
         self._terms = terms
         self._server: Any = None
+        self._refusal: str | None = None
+        self._let_in = ""
 
     async def take(self, data: bytes) -> Answer:
         """Take the first message, or the final one."""
@@ -75,6 +77,7 @@ class Scram:
         keys = await terms.users.scram_keys(username, self._scheme)
         if self._scheme not in terms.users.mechanisms:
             raise SaslFailure("invalid-mechanism", "no longer all users have keys for it")
+        self._refusal, self._let_in = keys.refusal, keys.username or username
         server = self._mechanism.make_server(
             lambda _: (keys.salt, keys.stored_key, keys.server_key, keys.iterations)
         )
@@ -97,7 +100,9 @@ class Scram:
             answer: str = self._server.get_server_final()
         except ScramException as error:
             raise _failure(error, self._terms.users.why_not(self.username)) from None
-        return Success(self.username, answer.encode())
+        if self._refusal is not None:
+            raise SaslFailure(self._refusal, "the proof was right")
+        return Success(self._let_in, answer.encode())
 
     def _read_name(self, first: str) -> str:
         names: list[str] = []

@@ -80,7 +80,9 @@ class ConfigTests(ConfigTestCase):
         self.assertEqual(config.tls.verify, "domain+host")
         self.assertEqual(config.dns, Dns((), 5.0))
         self.assertEqual(config.link, Link(10.0, 1.0, 60.0, 15.0, 5.0))
-        self.assertEqual(config.users.backend, "file:/etc/callbridged/users")
+        self.assertEqual(
+            [one.name for one in config.users.backends], ["file:/etc/callbridged/users"]
+        )
         self.assertIs(config.guest.enabled, False)
 
     def test_secret_is_not_shown(self) -> None:
@@ -196,11 +198,21 @@ class ConfigTests(ConfigTestCase):
             "retry_initial: it is longer than retry_max", self.faults(link="retry_initial = 2m\n")
         )
 
-    def test_backend(self) -> None:
-        """A backend has a kind before the colon."""
-        self.assertEqual(self.load(users="backend = ldap:x\n").users.backend, "ldap:x")
-        for text in ("/etc/callbridged/users", "file", ": x", "a b:c"):
-            self.assertIn("names no backend", self.faults(users=f"backend = {text}\n"))
+    def test_backends(self) -> None:
+        """Users may come from several places, one a line."""
+        backends = self.load(
+            users="backend =\n    file:/a/users\n    file:/b/users\n"
+        ).users.backends
+        self.assertEqual([one.argument for one in backends], ["/a/users", "/b/users"])
+
+    def test_backend_faults(self) -> None:
+        """A backend that there is not, none at all, and one that is there twice."""
+        for text in ("/etc/callbridged/users", "flie:/x", ": x", "a b:c"):
+            found = self.faults(users=f"backend = {text}\n")
+            self.assertIn("There is no user backend", found)
+            self.assertIn("file: (the path of a file", found)
+        self.assertIn("nobody could log in", self.faults(users="backend =\n"))
+        self.assertIn("twice", self.faults(users="backend =\n    file:/a\n    file:/a\n"))
 
     def test_every_fault_at_once(self) -> None:
         """All faults of a file are in one message."""
