@@ -14,8 +14,6 @@ for users who do not exist: copied with the file, it makes all Call Bridges answ
 from __future__ import annotations
 
 import base64
-import binascii
-import re
 import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,16 +22,13 @@ from functools import cached_property
 
 from bridgewire.username import parse_username
 from callbridged.scram_keys import ITERATIONS, SCHEMES, ScramKeys
+from callbridged.scram_text import format_keys, parse_base64, parse_keys
 
 #: Octets of a file that is read; some 500,000 users.
 MAX_FILE = 64 * 1024 * 1024
 
 _DECOYS = ":decoys"
 _DECOY_OCTETS = 32
-_KEYS = re.compile(
-    r"(?P<scheme>[A-Z0-9-]{1,20})\$(?P<iterations>[1-9][0-9]{0,8}):(?P<salt>[^$:]+)"
-    r"\$(?P<stored>[^$:]+):(?P<server>[^$:]+)"
-)
 
 
 @dataclass(frozen=True)
@@ -104,7 +99,7 @@ def parse(content: bytes) -> Users:
                 user = parse_username(name.strip())
                 if user in keys:
                     raise ValueError(f"{user} is there already; the first line counts.")
-                keys[user] = dict(_one(value) for value in _values(values))
+                keys[user] = dict(parse_keys(value) for value in _values(values))
         except UnicodeDecodeError:
             faults.append(Fault(number, "this is not UTF-8 text.", user))
         except ValueError as error:
@@ -138,14 +133,7 @@ def _in_order(keys: Mapping[str, ScramKeys]) -> Iterator[str]:
 
 
 def _format(user: str, keys: Mapping[str, ScramKeys]) -> str:
-    def text(octets: bytes) -> str:
-        return base64.b64encode(octets).decode("ascii")
-
-    return f"{user}:" + " ".join(
-        f"{mechanism}${one.iterations}:{text(one.salt)}"
-        f"${text(one.stored_key)}:{text(one.server_key)}"
-        for mechanism, one in keys.items()
-    )
+    return f"{user}:" + " ".join(format_keys(mechanism, one) for mechanism, one in keys.items())
 
 
 def _name(line: bytes) -> str | None:
@@ -158,7 +146,7 @@ def _name(line: bytes) -> str | None:
 
 
 def _decoy_key(text: str) -> bytes:
-    key = _base64(text)
+    key = parse_base64(text)
     if len(key) < _DECOY_OCTETS:
         raise ValueError(f"{_DECOYS} needs {_DECOY_OCTETS} octets. Remove the line.")
     return key
@@ -169,27 +157,3 @@ def _values(text: str) -> list[str]:
     if not values:
         raise ValueError("there are no keys after the name. Run callbridgectl user passwd.")
     return values
-
-
-def _one(value: str) -> tuple[str, ScramKeys]:
-    match = _KEYS.fullmatch(value)
-    if match is None:
-        raise ValueError("the keys are not SCHEME$ITERATIONS:SALT$STORED_KEY:SERVER_KEY.")
-    scheme = match["scheme"]
-    if scheme not in SCHEMES:
-        raise ValueError(f"{scheme} is none of {', '.join(SCHEMES)}.")
-    keys = ScramKeys(
-        _base64(match["salt"]),
-        int(match["iterations"]),
-        _base64(match["stored"]),
-        _base64(match["server"]),
-    )
-    keys.check_form(scheme)
-    return scheme, keys
-
-
-def _base64(text: str) -> bytes:
-    try:
-        return base64.b64decode(text.encode("ascii"), validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("something in it is not base64.") from None
