@@ -7,7 +7,7 @@ from functools import partial
 from random import SystemRandom
 from typing import Any
 
-from twisted.application.service import IService, MultiService, Service
+from twisted.application.service import MultiService, Service
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
@@ -15,7 +15,8 @@ from twisted.python.threadpool import ThreadPool
 from bridgewire import tls
 from bridgewire.certificates import load_authorities, load_identity
 from bridgewire.steps import Step
-from callbridged.backends import IAccounts, IMechanismsChange
+from callbridged.backends import IAccounts
+from callbridged.backends.several import SeveralBackends
 from callbridged.config import Config
 from callbridged.control import commands
 from callbridged.discovery import Discovery, FixedAddress, SrvDiscovery
@@ -35,7 +36,7 @@ from daemonkit.notify import notify
 DNS_THREADS = 8
 
 _NO_ACCOUNTS = (
-    "the user backend {} cannot say who is a user without a password, so {} has no effect. "
+    "none of the user backends ({}) can say who is a user without a password, so {} has no effect. "
     "Remove it, or let the backend provide IAccounts."
 )
 
@@ -60,7 +61,7 @@ class Beginning(Service):
             domain=callbridge.domain,
             name=callbridge.name,
             how="server_address" if callbridge.server_address else "SRV",
-            backend=", ".join(one.name for one in self._config.users.backends),
+            backend=_names(self._config),
         )
         for warning in self._warnings:
             self.log.warn("{warning}", warning=warning)
@@ -76,6 +77,10 @@ class Readiness(Service):
     def stopService(self) -> None:
         super().stopService()
         notify("STOPPING=1")
+
+
+def _names(config: Config) -> str:
+    return ", ".join(one.name for one in config.users.backends)
 
 
 def link_settings(config: Config) -> tuple[LinkSettings, tuple[str, ...]]:
@@ -121,13 +126,14 @@ def make_service(reactor: Any, config: Config) -> MultiService:
         discovery = FixedAddress(address.host, address.port)
     else:
         discovery = SrvDiscovery(reactor, resolver, callbridge.domain, SystemRandom())
-    backend = config.users.backends[0].open(reactor)
+    opened = [(one.name, one.open(reactor)) for one in config.users.backends]
+    backend = SeveralBackends(reactor, opened)
     warnings = [*config.warnings, *identity_warnings]
     certificates = None
     if config.tls.user_ca is not None:
         certificates = UserCertificates(load_authorities(config.tls.user_ca))
         if not IAccounts.providedBy(backend):
-            warnings.append(_NO_ACCOUNTS.format(config.users.backends[0].name, "[tls] user_ca"))
+            warnings.append(_NO_ACCOUNTS.format(_names(config), "[tls] user_ca"))
     guests = None
     if config.guest.enabled:
         guest = config.guest
@@ -147,13 +153,11 @@ def make_service(reactor: Any, config: Config) -> MultiService:
         tokens=tokens,
     )
     relay = Relay(reactor, logins, guests)
-    if IMechanismsChange.providedBy(backend):
-        IMechanismsChange(backend).changed = relay.offer_again
+    backend.changed = relay.offer_again
     links = Links(reactor, discovery, resolver, settings, relay, limit=callbridge.links)
     daemon = MultiService()
     Beginning(config, warnings).setServiceParent(daemon)
-    if IService.providedBy(backend):
-        IService(backend).setServiceParent(daemon)
+    backend.setServiceParent(daemon)
     if tokens is not None:
         tokens.setServiceParent(daemon)
     links.setServiceParent(daemon)

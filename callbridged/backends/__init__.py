@@ -41,6 +41,10 @@ class BackendUnavailable(Exception):
     """
 
 
+class BrokenAccount(BackendUnavailable):
+    """What there is of one user cannot be used. Others can log in: the backend itself is well."""
+
+
 class AccountRefused(Exception):
     """The password is right, but the account must not be used now: it is disabled, or has run out.
 

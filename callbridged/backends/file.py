@@ -21,6 +21,7 @@ from zope.interface import implementer
 from callbridged.backends import (
     BackendFault,
     BackendUnavailable,
+    BrokenAccount,
     IAccounts,
     IDecoySource,
     IMechanismsChange,
@@ -126,7 +127,7 @@ class FileBackend(Service):
 
     def _find(self, username: str) -> dict[str, ScramKeys]:
         if username in self._broken:
-            raise BackendUnavailable(f"the line of {username!r:.80} in {self.path} is broken")
+            raise BrokenAccount(f"the line of {username!r:.80} in {self.path} is broken")
         return dict(self._users.keys.get(username, {}))
 
     async def _refresh(self) -> None:

@@ -1,0 +1,202 @@
+"""The user backends of a Call Bridge as one: asked in order, and none holds up the others.
+
+Who is let in by one of them is let in. The next is asked where one has said no, cannot look, or
+takes its time. So there is no "no" before all have answered.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from twisted.application.service import IService, MultiService
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import alsoProvides, implementer
+
+from callbridged.backends import (
+    AccountRefused,
+    BackendUnavailable,
+    IAccounts,
+    IDecoySource,
+    IMechanismsChange,
+    IUserBackend,
+)
+from callbridged.backends.breaker import Breaker
+from callbridged.scram_keys import ITERATIONS, ScramKeys
+from daemonkit.quiet import Quiet
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One of them. ``name``: as in ``backend =``."""
+
+    name: str
+    backend: IUserBackend
+    breaker: Breaker
+
+
+@implementer(IUserBackend, IDecoySource, IMechanismsChange)
+class SeveralBackends(MultiService):
+    """Provides `IAccounts` besides where one of them does."""
+
+    log = Logger()
+
+    def __init__(self, clock: IReactorTime, backends: Sequence[tuple[str, IUserBackend]]) -> None:
+        """``backends``: at least one, each with its name."""
+        super().__init__()
+        self.changed: Callable[[], None] = lambda: None
+        self._clock = clock
+        self._quiet = Quiet(clock)
+        self._members = [Member(name, one, Breaker(clock)) for name, one in backends]
+        self._with_accounts = [one for one in self._members if IAccounts.providedBy(one.backend)]
+        if self._with_accounts:
+            alsoProvides(self, IAccounts)
+        for _, backend in backends:
+            if IMechanismsChange.providedBy(backend):
+                IMechanismsChange(backend).changed = self._changed
+            if IService.providedBy(backend):
+                IService(backend).setServiceParent(self)
+
+    @property
+    def mechanisms(self) -> frozenset[str]:
+        """What all of them have an answer for.
+
+        A client chooses one of these for a user of any of them, and mostly the strongest.
+        """
+        return frozenset.intersection(*(one.backend.mechanisms for one in self._members))
+
+    @property
+    def iterations(self) -> int:
+        """Those of the first backend that can say."""
+        return next((one.iterations for one in self._decoy_sources()), ITERATIONS)
+
+    @property
+    def decoy_key(self) -> bytes | None:
+        """That of the first backend that has one."""
+        return next((one.decoy_key for one in self._decoy_sources() if one.decoy_key), None)
+
+    async def scram_keys(self, username: str, mechanism: str) -> ScramKeys | None:
+        """Answer the keys of the first that has some. Raises BackendUnavailable."""
+        return await self._ask(self._members, lambda one: one.scram_keys(username, mechanism))
+
+    async def check_password(self, username: str, password: str) -> bool | str:
+        """Answer what the first says that lets the user in.
+
+        Raises BackendUnavailable, and AccountRefused if one does.
+        """
+        answer: bool | str | None = await self._ask(
+            self._members, lambda one: one.check_password(username, password)
+        )
+        return answer or False
+
+    async def fingerprint(self, username: str) -> bytes | None:
+        """Answer that of the first that has such a user. Raises BackendUnavailable."""
+        return await self._ask(
+            self._with_accounts, lambda one: IAccounts(one).fingerprint(username)
+        )
+
+    def _changed(self) -> None:
+        self.changed()
+
+    def _decoy_sources(self) -> list[IDecoySource]:
+        sources = (IDecoySource(one.backend, None) for one in self._members)
+        return [one for one in sources if one is not None]
+
+    async def _ask(
+        self, members: Sequence[Member], question: Callable[[Any], Awaitable[T | None]]
+    ) -> T | None:
+        """Answer the first answer that is not empty; None where all of them are.
+
+        Raises BackendUnavailable where one cannot look and the others have none.
+        """
+        race: _Race[T] = _Race(self._clock)
+        unavailable: dict[str, str] = {}
+        waiting = deque(members)
+        answer: T | None = None
+        try:
+            while not answer and (waiting or race.running):
+                patience = None
+                if waiting:
+                    member = waiting.popleft()
+                    race.start(member, question)
+                    patience = member.breaker.patience if waiting else None
+                for name, outcome in await race.outcomes(patience):
+                    if isinstance(outcome, Failure):
+                        unavailable[name] = self._why_not(name, outcome)
+                    else:
+                        answer = answer or outcome
+        finally:
+            race.cancel()
+        if not answer and unavailable:
+            reasons = "; ".join(f"{name}: {why}" for name, why in unavailable.items())
+            raise BackendUnavailable(reasons)
+        for name, why in unavailable.items():
+            text = "the user backend {name} cannot look, another one could: {why}"
+            self._quiet.warn(self.log, (name, why), text, name=name, why=why)
+        return answer
+
+    def _why_not(self, name: str, failure: Failure) -> str:
+        """Answer why there is no answer. Raises AccountRefused: that is one, for all of them."""
+        if failure.check(AccountRefused):
+            failure.raiseException()
+        if not failure.check(BackendUnavailable):
+            self.log.failure("Error in the user backend {name}", failure=failure, name=name)
+            return "it has a defect, the log has its traceback"
+        return str(failure.value)
+
+
+class _Race(Generic[T]):
+    """Questions to several backends at the same time."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self.running: set[Deferred[Any]] = set()
+        self._clock = clock
+        self._outcomes: list[tuple[str, T | Failure | None]] = []
+        self._turn: Deferred[None] | None = None
+
+    def start(self, member: Member, question: Callable[[Any], Awaitable[T | None]]) -> None:
+        """Ask one more."""
+
+        async def ask() -> T | None:
+            return await question(member.backend)
+
+        asking: Deferred[Any] = Deferred.fromCoroutine(member.breaker.run(ask))
+        self.running.add(asking)
+        asking.addBoth(self._done, member.name, asking)
+
+    async def outcomes(self, patience: float | None) -> list[tuple[str, T | Failure | None]]:
+        """Answer what has come; wait for it, for up to ``patience`` seconds."""
+        if not self._outcomes and patience != 0:
+            turn: Deferred[None] = Deferred()
+            self._turn = turn
+            timer = None if patience is None else self._clock.callLater(patience, self._wake)
+            try:
+                await turn
+            finally:
+                self._turn = None
+                if timer is not None and timer.active():
+                    timer.cancel()
+        outcomes, self._outcomes = self._outcomes, []
+        return outcomes
+
+    def cancel(self) -> None:
+        """Nobody waits for the others any more."""
+        for asking in list(self.running):
+            asking.cancel()
+
+    def _done(self, outcome: Any, name: str, asking: Deferred[Any]) -> None:
+        self.running.discard(asking)
+        self._outcomes.append((name, outcome))
+        self._wake()
+
+    def _wake(self) -> None:
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.callback(None)
