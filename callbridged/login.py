@@ -250,7 +250,7 @@ class LoginService:
             condition, why = refusal.condition, str(refusal)
         except BackendUnavailable as fault:
             condition = "temporary-auth-failure"
-            self.log.error("the user backend cannot look: {why}", why=fault)
+            self._quiet.warn(self.log, str(fault), "the user backend cannot look: {why}", why=fault)
         except Exception:  # noqa: BLE001 - logged whole, and the others live on
             condition = "temporary-auth-failure"
             self.log.failure("Error in answering a login")

@@ -20,7 +20,7 @@ from twisted.words.xish.domish import Element
 from bridgewire.iq import RequestError, RequestFailed, StreamLost
 from bridgewire.login import LoginReply, LoginRequest, TokenRequest
 from bridgewire.namespaces import SASL
-from bridgewire.sasl import WireFault
+from bridgewire.sasl import WireFault, failure_condition
 from bridgewire.session_end import SessionEnded
 from bridgewire.steps import Reason, Step, StepFailure
 
@@ -226,9 +226,10 @@ class Login:
             try:
                 reply = await bridge.ask(self._request(auth), self._left() * share)
                 self.answered_by = bridge
-                if not (_is_token(mechanism) and reply.element.name == "failure"):
+                if not _others_may_know(mechanism, reply):
                     return reply
-                refusal = reply  # who did not issue a token cannot know it: the others are asked
+                if refusal is None or _cannot_look(reply):
+                    refusal = reply
                 self._bridge = None
                 logins.release(bridge)
             except (RequestError, WireFault) as error:
@@ -286,9 +287,18 @@ class Login:
         return max(0.0, self._ends_at - self._logins.clock.seconds())
 
 
-def _is_token(mechanism: str) -> bool:
-    """FAST's mechanisms (XEP-0484) have one message, and only their issuer knows a token."""
-    return mechanism.startswith("HT-")
+def _cannot_look(reply: LoginReply) -> bool:
+    """True where a Call Bridge has no answer: its user directory is down, say."""
+    failed = reply.element.name == "failure"
+    return failed and failure_condition(reply.element) == "temporary-auth-failure"
+
+
+def _others_may_know(mechanism: str, reply: LoginReply) -> bool:
+    """True where a failure says nothing about other Call Bridges: they are asked, too.
+
+    FAST's mechanisms (XEP-0484) have one message, and only their issuer knows a token.
+    """
+    return _cannot_look(reply) or (reply.element.name == "failure" and mechanism.startswith("HT-"))
 
 
 def _failed(reason: Reason, text: str) -> StepFailure:

@@ -137,6 +137,13 @@ class Walk(RuleBasedStateMachine):
             username = "alice" if name == "success" else None
             waiting.callback(LoginReply(request.session, Element((SASL, name)), username))
 
+    @rule(which=number, condition=st.sampled_from(["not-authorized", "temporary-auth-failure"]))
+    def fail(self, which: int, condition: str) -> None:
+        asked = self.pick(which).asked
+        if asked:
+            request, waiting = asked[0]
+            waiting.callback(LoginReply(request.session, sasl_failure(condition)))
+
     @rule(
         which=number,
         error=st.sampled_from([RequestFailed("resource-constraint"), WireFault("nonsense")]),
