@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections import Counter
+
+from daemonkit.networks import network_of
 
 
 class Unauthenticated:
@@ -18,7 +19,7 @@ class Unauthenticated:
 
     def enter(self, host: str) -> bool:
         """Take a place for a connection from ``host``; False where there is none left for it."""
-        network = _network(host)
+        network = network_of(host)
         if self._count.total() >= self._limit or self._count[network] >= self._limit // 4:
             return False
         self._count[network] += 1
@@ -26,17 +27,7 @@ class Unauthenticated:
 
     def leave(self, host: str) -> None:
         """Give the place back: the peer has proved who it is, or has gone."""
-        network = _network(host)
+        network = network_of(host)
         self._count[network] -= 1
         if not self._count[network]:
             del self._count[network]
-
-
-def _network(host: str) -> str:
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host  # a UNIX socket has no address
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return host
