@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from callbridged.backends import BackendFault, ConfiguredBackend, configured
+from callbridged.guessing import GuessLimits
 from callbridged.scram_keys import normal_password
 from daemonkit.hosts import HostPort, parse_domain, parse_host_port, parse_label
 from daemonkit.ini import IniReader, Section, Setting
@@ -112,6 +113,7 @@ class Config:
     users: Users
     guest: Guest
     tokens: Tokens
+    failed_logins: GuessLimits | None
     settings: tuple[Setting, ...] = field(repr=False, compare=False)
     warnings: tuple[str, ...] = ()
 
@@ -145,6 +147,7 @@ def load(path: Path, *, check_files: bool = True) -> Config:
         _users(reader),
         _guest(reader.section("guest")),
         _tokens(reader.section("tokens")),
+        _failed_logins(reader.section("failed_logins")),
         settings=tuple(reader.findings.settings),
         warnings=tuple(reader.findings.warnings),
     )
@@ -244,6 +247,19 @@ def _tokens(section: Section) -> Tokens:
         enabled=section.boolean("enabled", True),
         lifetime=section.duration("lifetime", 336 * 3600.0, minimum=60.0, maximum=8760 * 3600.0),
     )
+
+
+def _failed_logins(section: Section) -> GuessLimits | None:
+    enabled = section.boolean("enabled", True)
+    limits = GuessLimits(
+        free=section.integer("free", 5, minimum=1, maximum=1000),
+        most=section.integer("most", 20, minimum=2, maximum=10_000),
+        window=section.duration("window", 600.0, minimum=10.0, maximum=86_400.0),
+        pause=section.duration("pause", 600.0, minimum=1.0, maximum=86_400.0),
+    )
+    if limits.free >= limits.most:
+        section.fault("free", "it must be less than most. Make it smaller.")
+    return limits if enabled else None
 
 
 def _links(text: str) -> int | None:

@@ -9,15 +9,24 @@ from bridgewire.sasl import WireFault
 from bridgewire.session_end import EndSessions
 from callbridged.config import Config
 from callbridged.ending import end_sessions
+from callbridged.guessing import Guessing
 from callbridged.guests import Guests
 from callbridged.links import Links
 from callbridged.login import LoginService
 from callbridged.relay import Relay
 from daemonkit.calling import CommandError
 
+#: Paused accounts that are listed.
+MAX_LISTED = 1000
+
 
 def commands(
-    config: Config, links: Links, logins: LoginService, relay: Relay, guests: Guests | None
+    config: Config,
+    links: Links,
+    logins: LoginService,
+    relay: Relay,
+    guests: Guests | None,
+    guessing: Guessing | None,
 ) -> Mapping[str, Callable[[dict[str, Any]], object]]:
     """Answer the commands by name; each takes the arguments and answers something for JSON."""
 
@@ -31,6 +40,7 @@ def commands(
             "outstanding_logins": logins.outstanding(),
             "draining": logins.draining,
             "guests": None if guests is None else len(guests.status()),
+            "paused": 0 if guessing is None else len(guessing.paused()),
         }
 
     def drain(_: dict[str, Any]) -> object:
@@ -66,10 +76,28 @@ def commands(
         """Who is there without an account; None where guests are not enabled."""
         return None if guests is None else guests.status()
 
+    def paused(_: dict[str, Any]) -> object:
+        """Accounts whose logins are paused after too many failed ones."""
+        found = [] if guessing is None else guessing.paused()
+        return {
+            "total": len(found),
+            "paused": [
+                {"user": user, "network": network, "seconds_left": round(left)}
+                for user, network, left in found[:MAX_LISTED]
+            ],
+        }
+
+    def unpause(arguments: dict[str, Any]) -> object:
+        """Forget the failed logins of ``user``."""
+        user = str(arguments.get("user", ""))
+        return {"user": user, "was_paused": guessing is not None and guessing.forgive(user)}
+
     return {
         "status": status,
         "drain": drain,
         "resume": resume,
         "kick": kick,
         "guests": list_guests,
+        "paused": paused,
+        "unpause": unpause,
     }

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from callbridged import ending_ctl, users
+from callbridged import ending_ctl, guessing_ctl, users
 from callbridged.config import DEFAULT_PATH, load
 from daemonkit.calling import call
 from daemonkit.ctl import Frame, show
@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     frame.command("drain", drain, "take no new logins; those under way go on")
     frame.command("resume", resume, "take logins again")
     ending_ctl.add_commands(frame)
+    guessing_ctl.add_commands(frame)
     users.add_commands(frame)
     return frame.run(argv)
 
@@ -89,6 +90,8 @@ def status_lines(answer: Mapping[str, Any]) -> Iterator[str]:
         rows.append(("Logins under way", answer["outstanding_logins"]))
     if answer.get("guests") is not None:
         rows.append(("Guests", answer["guests"]))
+    if answer.get("paused"):
+        rows.append(("Paused accounts", f"{answer['paused']}; callbridgectl paused lists them"))
     if answer.get("draining"):
         rows.append(("Draining", "no new logins are taken; callbridgectl resume takes them again"))
     good = answer["authentication_service"] == "registered"

@@ -22,7 +22,8 @@ from bridgewire.steps import Step
 from callbridged.attempt import ATTEMPT, Attempt
 from callbridged.backends import AccountRefused, BackendUnavailable, IUserBackend
 from callbridged.directory import Directory
-from callbridged.guests import Guests
+from callbridged.guessing import Guess, Guessing, TooManyFailures
+from callbridged.guests import ACCOUNT, Guests
 from callbridged.mechanisms import MECHANISMS
 from callbridged.mechanisms.exchange import (
     Answer,
@@ -71,6 +72,7 @@ class _Session:
     exchange: Exchange | None
     welcome: Welcome
     peer: str | None
+    guess: Guess | None
     began: float
     ends: float
     timer: IDelayedCall | None = None
@@ -104,8 +106,9 @@ class LoginService:
         certificates: UserCertificates | None = None,
         guests: Guests | None = None,
         tokens: Tokens | None = None,
+        guessing: Guessing | None = None,
     ) -> None:
-        """``capacity``: logins at once, over all links.
+        """``capacity``: logins at once, over all links. ``guessing`` None: failures do not count.
 
         ``certificates`` None: no EXTERNAL. ``guests`` None: nobody without an account. ``tokens``
         None: no FAST.
@@ -118,6 +121,9 @@ class LoginService:
         users = Directory(backend, decoy_key or os.urandom(32), guests)
         self._means = Means(users, parse_jid(domain).host, certificates, guests, tokens)
         self._capacity = capacity
+        self._guessing = guessing
+        # The guests' access code is everybody's: failures must not keep all guests out.
+        self._shared = frozenset({ACCOUNT} if guests is not None else ())
         self._links: dict[Hashable, _Link] = {}
         self._open = 0
         self._quiet = Quiet(clock)
@@ -188,7 +194,9 @@ class LoginService:
             self._quiet.warn(self.log, "no room", text, refusal=str(refusal))
             raise refusal
         name = str(request.element.getAttribute("mechanism", ""))
-        exchange = None
+        exchange = guess = None
+        if self._guessing is not None:
+            guess = self._guessing.begin(request.peer, self._shared)
         if name in self.mechanisms:
             terms = Terms(
                 self._means,
@@ -196,6 +204,7 @@ class LoginService:
                 request.offered,
                 request.certificate,
                 request.token,
+                guess,
             )
             exchange = MECHANISMS[name].begin(terms)
         now = self._clock.seconds()
@@ -207,6 +216,7 @@ class LoginService:
             exchange,
             Welcome(self._means, request.session, request.peer, request.token),
             request.peer,
+            guess,
             now,
             now + seconds,
         )
@@ -248,6 +258,8 @@ class LoginService:
             condition, why = failure.condition, failure.text
         except AccountRefused as refusal:
             condition, why = refusal.condition, str(refusal)
+        except TooManyFailures as refusal:
+            condition, why = "temporary-auth-failure", str(refusal)
         except BackendUnavailable as fault:
             condition = "temporary-auth-failure"
             self._quiet.warn(self.log, str(fault), "the user backend cannot look: {why}", why=fault)
@@ -278,6 +290,8 @@ class LoginService:
         if session.outcome is not None:
             return
         session.outcome = outcome
+        if session.guess is not None:
+            session.guess.ended(outcome)
         if session.timer is not None and session.timer.active():
             session.timer.cancel()
         self._open -= 1

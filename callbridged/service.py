@@ -21,6 +21,7 @@ from callbridged.config import Config
 from callbridged.control import commands
 from callbridged.discovery import Discovery, FixedAddress, SrvDiscovery
 from callbridged.dns import Resolver
+from callbridged.guessing import Guessing
 from callbridged.guests import Guests
 from callbridged.link_interface import LinkSettings
 from callbridged.links import Links
@@ -144,6 +145,9 @@ def make_service(reactor: Any, config: Config) -> MultiService:
         in_thread = partial(deferToThreadPool, reactor, _started_pool(reactor, 1, "tokens"))
         store = TokenStore(callbridge.state_directory)
         tokens = Tokens(reactor, store, config.tokens.lifetime, in_thread)
+    guessing = None
+    if config.failed_logins is not None:
+        guessing = Guessing(reactor, config.failed_logins)
     logins = LoginService(
         reactor,
         backend,
@@ -151,6 +155,7 @@ def make_service(reactor: Any, config: Config) -> MultiService:
         certificates=certificates,
         guests=guests,
         tokens=tokens,
+        guessing=guessing,
     )
     relay = Relay(reactor, logins, guests)
     backend.changed = relay.offer_again
@@ -162,7 +167,7 @@ def make_service(reactor: Any, config: Config) -> MultiService:
         tokens.setServiceParent(daemon)
     links.setServiceParent(daemon)
     control = ControlService(
-        reactor, callbridge.control_socket, commands(config, links, logins, relay, guests)
+        reactor, callbridge.control_socket, commands(config, links, logins, relay, guests, guessing)
     )
     control.setServiceParent(daemon)
     Readiness().setServiceParent(daemon)

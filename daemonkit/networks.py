@@ -1,4 +1,4 @@
-"""Whom an address is counted with: for IPv6 its /64, since who has one address there has them all."""
+"""Whom an address is counted with: for IPv6 its /64, as who has one address there has them all."""
 
 from __future__ import annotations
 

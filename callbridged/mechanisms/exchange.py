@@ -10,6 +10,7 @@ from bridgewire.jid import InvalidFormat, parse_jid
 from bridgewire.login import TokenRequest
 from bridgewire.username import parse_username
 from callbridged.directory import Directory
+from callbridged.guessing import Guess
 from callbridged.guests import Guests
 from callbridged.tokens import Tokens
 from callbridged.user_certificates import UserCertificates
@@ -70,7 +71,7 @@ class Terms:
 
     ``channel_bindings``: data of the client's TLS connection, by type. ``offered``: the mechanisms
     that the client was shown; empty: nobody knows. ``certificate``: its own, in DER.
-    ``token``: what it wants of its token.
+    ``token``: what it wants of its token. ``guess`` None: it may be a guess, and nobody minds.
     """
 
     means: Means
@@ -78,6 +79,15 @@ class Terms:
     offered: tuple[str, ...] = ()
     certificate: bytes | None = None
     token: TokenRequest | None = None
+    guess: Guess | None = None
+
+    async def enter(self, username: str) -> None:
+        """Call before a password of ``username``, or a proof of it, is looked at.
+
+        Waits where there were failed logins of that account. Raises TooManyFailures.
+        """
+        if self.guess is not None:
+            await self.guess.enter(username)
 
     @property
     def users(self) -> Directory:

@@ -35,6 +35,7 @@ class Plain:
         self.username = name
         self.username = username = local_name(name)
         check_authzid(authzid, username, self._terms.domain)
+        await self._terms.enter(username)
         let_in = await self._terms.users.check_password(username, password)
         if let_in is None:
             raise SaslFailure("not-authorized", self._terms.users.why_not(username))

@@ -73,6 +73,7 @@ class Scram:
         self.username = name
         self.username = username = local_name(name)
         check_authzid(header.authzid, username, terms.domain)
+        await terms.enter(username)
         # Nobody learns here who exists: a user who does not fails at the proof.
         keys = await terms.users.scram_keys(username, self._scheme)
         if self._scheme not in terms.users.mechanisms:

@@ -44,7 +44,7 @@ class Commands(SynchronousTestCase):
         self.guests = Guests(Clock())
         nobody: Any = None
         relay: Any = self.relay
-        self.commands = commands(nobody, nobody, nobody, relay, self.guests)
+        self.commands = commands(nobody, nobody, nobody, relay, self.guests, None)
 
     def run_command(self, name: str, **arguments: Any) -> Any:
         answer: Any = self.commands[name](arguments)

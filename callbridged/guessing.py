@@ -1,0 +1,152 @@
+"""Against guessing at passwords: failed logins of an account slow its logins down, then pause them.
+
+From a network where the account has logged in before, its failures count apart: who guesses from
+elsewhere does not lock the owner out. `xmppd` counts failures by network alone, before it asks us.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from daemonkit.networks import network_of
+from daemonkit.throttle import Refused, Throttle, Turn
+from daemonkit.units import format_duration
+
+#: Accounts with a network that they have logged in from, and failures, that are remembered.
+MAX_REMEMBERED = 50_000
+#: Seconds that a login waits for its turn; its place among those under way is taken for as long.
+PATIENCE = 3.0
+#: Logins that wait for a turn at the same time; more are refused at once.
+MAX_WAITING = 50
+
+
+class TooManyFailures(Exception):
+    """The login is not looked at, now; `temporary-auth-failure`. The text is for the log."""
+
+
+@dataclass(frozen=True)
+class GuessLimits:
+    """``free`` failures in each ``window`` cost nothing, ``most`` begin a ``pause``. Seconds."""
+
+    free: int = 5
+    most: int = 20
+    window: float = 600.0
+    pause: float = 600.0
+
+
+class Guessing:
+    """Failures by account, over all logins."""
+
+    log = Logger()
+
+    def __init__(self, clock: IReactorTime, limits: GuessLimits) -> None:
+        self._throttle = Throttle(
+            clock,
+            free=limits.free,
+            most=limits.most,
+            window=limits.window,
+            pause=limits.pause,
+            patience=PATIENCE,
+            size=MAX_REMEMBERED,
+        )
+        self._limits = limits
+        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._waiting = 0
+
+    def begin(self, peer: str | None, shared: frozenset[str] = frozenset()) -> Guess:
+        """Answer what watches over one login from the address ``peer``.
+
+        ``shared``: accounts that belong to nobody. Their failures count by network only.
+        """
+        return Guess(self, network_of(peer or ""), shared)
+
+    def paused(self) -> list[tuple[str, str | None, float]]:
+        """Answer the accounts whose logins are paused, from which network, for how many seconds.
+
+        No network: from wherever they have not logged in before.
+        """
+        return [
+            (key[0], key[1], left) if isinstance(key, tuple) else (str(key), None, left)
+            for key, left in self._throttle.pauses()
+        ]
+
+    def forgive(self, username: str) -> bool:
+        """Forget the failures of an account, from wherever; True where it was paused."""
+        networks = [network for user, network, _ in self.paused() if user == username]
+        keys = {username if one is None else (username, one) for one in (None, *networks)}
+        was_paused = [self._throttle.forgive(key) for key in keys]
+        return any(was_paused)
+
+    async def turn(self, username: str, network: str, *, shared: bool) -> Turn:
+        """Wait until a login may be looked at. Raises TooManyFailures."""
+        key: Hashable = username
+        if shared or (username, network) in self._known:
+            key = (username, network)
+        if self._waiting >= MAX_WAITING and self._throttle.level(key) > self._limits.free:
+            raise TooManyFailures("too many wait for their turns after failed logins")
+        self._waiting += 1
+        try:
+            return await self._throttle.turn(key)
+        except Refused as refused:
+            what = "logins of this account are paused after" if refused.paused else "there were"
+            text = f"{what} too many failed ones; not before {format_duration(refused.seconds)}"
+            raise TooManyFailures(text) from None
+        finally:
+            self._waiting -= 1
+
+    def succeeded(self, username: str, network: str) -> None:
+        """Somebody has logged in from there, and may do so while others guess elsewhere."""
+        self._known[username, network] = None
+        self._known.move_to_end((username, network))
+        if len(self._known) > MAX_REMEMBERED:
+            self._known.popitem(last=False)
+
+    def say_paused(self, username: str, network: str) -> None:
+        """Log that a pause begins."""
+        self.log.warn(
+            "logins of {username!r} are paused for {pause} after {most} failed ones, the last from "
+            "{network}. From networks where this account has logged in before, they go on. "
+            "callbridgectl unpause ends the pause",
+            username=username[:64],
+            pause=format_duration(self._limits.pause),
+            most=self._limits.most,
+            network=network or "an unknown address",
+        )
+
+
+class Guess:
+    """One login, watched over."""
+
+    def __init__(self, guessing: Guessing, network: str, shared: frozenset[str]) -> None:
+        self._guessing = guessing
+        self._network = network
+        self._shared = shared
+        self._username = ""
+        self._turn: Turn | None = None
+
+    async def enter(self, username: str) -> None:
+        """Call before anything is looked up that a password can be tried on.
+
+        Raises TooManyFailures.
+        """
+        shared = username in self._shared
+        self._username = username
+        self._turn = await self._guessing.turn(username, self._network, shared=shared)
+
+    def ended(self, outcome: str) -> None:
+        """The login is over: ``success``, or the SASL condition that it failed with."""
+        turn, self._turn = self._turn, None
+        if turn is None:
+            return
+        if outcome == "not-authorized":
+            if turn.failed():
+                self._guessing.say_paused(self._username, self._network)
+            return
+        if outcome == "success" and self._username not in self._shared:
+            self._guessing.succeeded(self._username, self._network)
+        turn.over()

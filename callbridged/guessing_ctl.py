@@ -1,0 +1,49 @@
+"""``callbridgectl paused`` and ``callbridgectl unpause``: accounts with too many failed logins."""
+
+from __future__ import annotations
+
+import argparse
+
+from bridgewire.username import parse_username
+from callbridged.config import load
+from daemonkit.calling import call
+from daemonkit.ctl import Frame, show
+from daemonkit.terminal import table
+from daemonkit.units import format_duration
+
+
+def add_commands(frame: Frame) -> None:
+    """Add both commands."""
+    frame.command("paused", paused, "accounts whose logins are paused: too many have failed")
+    command = frame.command(
+        "unpause",
+        unpause,
+        "let a user log in again now, whose logins are paused",
+        details="Their failed logins are forgotten. Who guesses may then guess again.",
+    )
+    command.add_argument("user", metavar="USER", type=_name, help="as callbridgectl paused lists")
+
+
+def paused(options: argparse.Namespace) -> None:
+    """``paused``."""
+    answer = call(load(options.config, check_files=False).callbridge.control_socket, "paused")
+    rows = [
+        (one["user"], one["network"] or "new addresses", format_duration(one["seconds_left"]))
+        for one in answer["paused"]
+    ]
+    show(options, answer, lambda: table(("user", "from", "paused for"), rows))
+
+
+def unpause(options: argparse.Namespace) -> None:
+    """``unpause USER``."""
+    socket = load(options.config, check_files=False).callbridge.control_socket
+    answer = call(socket, "unpause", user=options.user)
+    was = "may log in again" if answer["was_paused"] else "was not paused; failures are forgotten"
+    show(options, answer, lambda: [f"{answer['user']} {was}."])
+
+
+def _name(text: str) -> str:
+    try:
+        return parse_username(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
