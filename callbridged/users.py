@@ -13,6 +13,7 @@ from callbridged.backends.users_file import MAX_FILE, Users, parse, put
 from callbridged.config import load
 from callbridged.ending_ctl import TIMEOUT, said_of
 from callbridged.scram_keys import ITERATIONS, MAX_ITERATIONS, MIN_ITERATIONS, SCHEMES, ScramKeys
+from callbridged.scram_text import format_keys
 from daemonkit.calling import CommandError, NotRunning, call
 from daemonkit.ctl import Frame, show
 from daemonkit.replace import directory_lock, replace_file
@@ -28,23 +29,37 @@ def add_commands(frame: Frame) -> None:
     ):
         command = frame.command(name, run, about, within=user)
         command.add_argument("name", metavar="NAME", type=_name, help=_NAME_HELP)
-        command.add_argument(
-            "--iterations",
-            metavar="N",
-            type=_iterations,
-            default=ITERATIONS,
-            help=f"of PBKDF2; more is slower to guess and to log in (default: {ITERATIONS})",
-        )
+        _add_iterations(command)
     command = frame.command("del", delete, "remove a user", within=user)
     command.add_argument("name", metavar="NAME", type=_name, help=_NAME_HELP)
     command = frame.command("list", list_, "who is there, and by which mechanisms", within=user)
     command.add_argument("name", metavar="NAME", nargs="?", type=_name, help="only this user")
+    command = frame.command("scram", scram, _SCRAM, within=user)
+    command.add_argument(
+        "--mechanism",
+        choices=SCHEMES,
+        default=SCHEMES[0],
+        help=f"what the keys are for (default: {SCHEMES[0]})",
+    )
+    _add_iterations(command)
 
 
+def _add_iterations(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--iterations",
+        metavar="N",
+        type=_iterations,
+        default=ITERATIONS,
+        help=f"of PBKDF2; more is slower to guess and to log in (default: {ITERATIONS})",
+    )
+
+
+_SCRAM = "print the SCRAM keys of a password, for a database or a directory"
 _NAME_HELP = "the part of the user's JID before the @"
 _EPILOG = """\
 A password is read from the terminal without echo, or is the first line of
 standard input. Only SCRAM keys are kept. A running callbridged obeys at once.
+With another backend, scram prints the keys for you to put where they belong.
 
 examples:
   callbridgectl user add alice
@@ -131,6 +146,13 @@ def list_(options: argparse.Namespace) -> int:
     return 0
 
 
+def scram(options: argparse.Namespace) -> None:
+    """``user scram``: for users who are not in a file."""
+    password = read_secret("Password", confirm=True)
+    keys = format_keys(options.mechanism, _derive(options.mechanism, password, options.iterations))
+    show(options, {options.mechanism: keys}, lambda: [keys])
+
+
 def _path(options: argparse.Namespace) -> Path:
     backends = load(options.config, check_files=False).users.backends
     for backend in backends:
@@ -148,11 +170,12 @@ def _path(options: argparse.Namespace) -> Path:
 
 def _ask(options: argparse.Namespace) -> dict[str, ScramKeys]:
     password = read_secret(f"Password for {options.name}", confirm=True)
+    return {mechanism: _derive(mechanism, password, options.iterations) for mechanism in SCHEMES}
+
+
+def _derive(mechanism: str, password: str, iterations: int) -> ScramKeys:
     try:
-        return {
-            mechanism: ScramKeys.derive(mechanism, password, options.iterations)
-            for mechanism in SCHEMES
-        }
+        return ScramKeys.derive(mechanism, password, iterations)
     except ValueError as error:
         raise CtlFailure(
             f"this cannot be a password ({error}). Leave out control characters and characters "

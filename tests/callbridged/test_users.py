@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from callbridged.backends.users_file import Users, parse
 from callbridged.ctl import main
+from callbridged.scram_text import parse_keys
 
 SCHEME = "SCRAM-SHA-256"
 ALL = ["SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512"]
@@ -160,6 +161,23 @@ class Commands(UserCase):
         )
         self.assertEqual(self.ok("list", "bob"), f"user  mechanisms\nbob   {', '.join(ALL)}\n")
         self.assertIn("carol is not in", self.refused("list", "carol"))
+
+    def test_scram(self) -> None:
+        """Keys for users who are elsewhere are printed, and nothing is kept. The backend is no
+        matter."""
+        self.configure("memory:x")
+        for arguments, scheme, iterations in (
+            ((), SCHEME, 10_000),
+            (("--mechanism", "SCRAM-SHA-512", "--iterations", "4096"), "SCRAM-SHA-512", 4096),
+        ):
+            printed = self.ok("scram", *arguments, stdin="wonderland\n")
+            mechanism, keys = parse_keys(printed.removesuffix("\n"))
+            self.assertEqual((mechanism, keys.iterations), (scheme, iterations))
+            self.assertTrue(keys.check(mechanism, "wonderland"))
+        as_json = json.loads(self.ok("scram", "--json", stdin="wonderland\n"))
+        self.assertTrue(parse_keys(as_json[SCHEME])[1].check(SCHEME, "wonderland"))
+        self.assertEqual(os.listdir(self.directory), ["callbridged.ini"])
+        self.assertIn("cannot be a password", self.refused("scram", stdin="\x07\n"))
 
     def test_json(self) -> None:
         """With --json, all answers are JSON."""
