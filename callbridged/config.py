@@ -88,6 +88,7 @@ class Guest:
     enabled: bool
     access_code: str = field(repr=False)
     max_guests: int
+    max_guests_per_network: int
     lifetime: float
 
 
@@ -231,6 +232,9 @@ def _guest(section: Section) -> Guest:
         enabled=section.boolean("enabled", False),
         access_code=inline or in_file,
         max_guests=section.integer("max_guests", 100, minimum=1, maximum=100_000),
+        max_guests_per_network=section.integer(
+            "max_guests_per_network", 50, minimum=1, maximum=100_000
+        ),
         lifetime=section.duration("lifetime", 8 * 3600.0, minimum=60.0, maximum=240 * 3600.0),
     )
     if guest.access_code:

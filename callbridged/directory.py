@@ -71,22 +71,15 @@ class Directory:
         can say. Raises as the backend."""
         if self._guests is not None and self._guests.reserves(username):
             return None
-        return await self._fingerprint(username)
-
-    async def has(self, username: str) -> bool:
-        """True where the backend is known to have such a user. Raises as the backend."""
-        return await self._fingerprint(username) is not None
+        accounts = IAccounts(self._backend, None)
+        found: bytes | None = None if accounts is None else await accounts.fingerprint(username)
+        return found
 
     def why_not(self, username: str) -> str:
         """Answer what the log should say of a user who is not let in, mostly nothing."""
         if self._guests is not None and self._guests.reserves(username) and username != ACCOUNT:
             return "names like this are kept for guests while [guest] has enabled = yes"
         return ""
-
-    async def _fingerprint(self, username: str) -> bytes | None:
-        accounts = IAccounts(self._backend, None)
-        found: bytes | None = None if accounts is None else await accounts.fingerprint(username)
-        return found
 
     def _let_in(self, username: str, answer: object) -> str:
         """Answer the localpart of a user whom the backend has let in. Raises BackendUnavailable."""

@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -19,6 +18,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from callbridged.scram_keys import SCHEMES, ScramKeys, normal_password
+from daemonkit.networks import network_of
 from daemonkit.quiet import Quiet
 
 #: The account that the access code is for; what is let in is called this and some digits.
@@ -57,8 +57,11 @@ class Guests:
         access_code: str = "",
         maximum: int = 100,
         lifetime: float = 28800,
+        maximum_per_network: int = 50,
     ) -> None:
         """``access_code`` empty: anybody is let in, by ANONYMOUS. ``lifetime`` in seconds.
+
+        A network is an IPv4 address or an IPv6 /64.
 
         Raises:
             ValueError: the access code cannot be a password.
@@ -66,6 +69,7 @@ class Guests:
         self.lifetime = lifetime
         self._clock = clock
         self._maximum = maximum
+        self._maximum_per_network = maximum_per_network
         self._code = _digest(normal_password(access_code)) if access_code else None
         self._keys = {
             scheme: ScramKeys.derive(scheme, access_code) for scheme in SCHEMES if access_code
@@ -96,19 +100,16 @@ class Guests:
         right = hmac.compare_digest(given, self._code or secrets.token_bytes(len(given)))
         return right and username == ACCOUNT
 
-    async def admit(
-        self, session: str, peer: str | None, known: Callable[[str], Awaitable[bool]]
-    ) -> Guest:
-        """Let one in. ``known``: is there a user of this name in the backend?
+    def admit(self, session: str, peer: str | None) -> Guest:
+        """Let one in.
 
         Raises:
             GuestsFull: with a line in the log.
         """
-        self._check_room()
+        self._check_room(peer)
         name = self._new_name()
-        while name in self._guests or await known(name):
+        while name in self._guests:
             name = self._new_name()
-        self._check_room()  # others may have come meanwhile
         guest = Guest(
             name,
             session,
@@ -145,13 +146,22 @@ class Guests:
             for one in self._guests.values()
         ]
 
-    def _check_room(self) -> None:
+    def _check_room(self, peer: str | None) -> None:
         if len(self._guests) >= self._maximum:
             text = (
                 "a guest was refused: {count} guests are there. Raise max_guests in [guest], or "
                 "see with callbridgectl guests who they are"
             )
             self._quiet.warn(self.log, "full", text, count=len(self._guests))
+            raise GuestsFull
+        network = network_of(peer or "")
+        there = sum(network_of(one.peer or "") == network for one in self._guests.values())
+        if there >= self._maximum_per_network:
+            text = (
+                "a guest from {network} was refused: {count} guests are there from that network. "
+                "If they are people behind one address, raise max_guests_per_network in [guest]"
+            )
+            self._quiet.warn(self.log, network, text, network=network, count=there)
             raise GuestsFull
 
     def _new_name(self) -> str:

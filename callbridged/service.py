@@ -138,7 +138,13 @@ def make_service(reactor: Any, config: Config) -> MultiService:
     guests = None
     if config.guest.enabled:
         guest = config.guest
-        guests = Guests(reactor, guest.access_code, guest.max_guests, guest.lifetime)
+        guests = Guests(
+            reactor,
+            guest.access_code,
+            guest.max_guests,
+            guest.lifetime,
+            guest.max_guests_per_network,
+        )
     tokens = None
     if config.tokens.enabled and IAccounts.providedBy(backend):
         # One thread: what is written waits for what is written before it in any case.

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bridgewire.username import parse_username
-from callbridged.backends import BackendFault
-from callbridged.backends.file import FileBackendFactory, users_path
+from callbridged.backends.file import FileBackendFactory
 from callbridged.backends.users_file import MAX_FILE, Users, parse, put
 from callbridged.config import load
 from callbridged.ending_ctl import TIMEOUT, said_of
@@ -157,10 +156,8 @@ def _path(options: argparse.Namespace) -> Path:
     backends = load(options.config, check_files=False).users.backends
     for backend in backends:
         if isinstance(backend.factory, FileBackendFactory):
-            try:
-                return users_path(backend.argument)
-            except BackendFault as fault:
-                raise CtlFailure(str(fault)) from None
+            path: Path = backend.argument
+            return path
     names = ", ".join(backend.name for backend in backends)
     raise CtlFailure(
         f"users come from {names}, and this command changes files only. Change them where they are "

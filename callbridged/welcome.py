@@ -40,7 +40,7 @@ class Welcome:
             token = await self._token(success)
             return LoginReply(self.session, element, success.username, token)
         try:
-            guest = await guests.admit(self.session, self.peer, self.means.users.has)
+            guest = guests.admit(self.session, self.peer)
         except GuestsFull:
             raise SaslFailure("temporary-auth-failure", "all places for guests are taken") from None
         return LoginReply(self.session, element, guest.name, lifetime=guests.lifetime, report=True)

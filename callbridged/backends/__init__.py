@@ -128,13 +128,17 @@ class IMechanismsChange(Interface):
 
 
 class ISettingsReader(Interface):
-    """What a factory may provide besides: its settings are in a section ``[prefix argument]``."""
+    """What a factory may provide besides: it looks at its settings with the rest of the file.
+
+    All faults of the file are then named at once, before anything is opened.
+    """
 
     def read(argument: str, ini: IniReader) -> Any:  # noqa: N805 - no self
-        """Read ``ini.section(f"{prefix} {argument}")``; the answer is what ``open`` gets.
+        """Answer what ``open`` gets in the place of ``argument``.
 
-        Never raises for what is wrong in the file: the getters of the section note it, and so does
-        its ``fault`` (`daemonkit.section.Section`), and the daemon stops with all faults at once.
+        More settings are in a section of their own, ``ini.section(f"{prefix} {argument}")``, whose
+        getters note what is wrong there (`daemonkit.section.Section`), as its ``fault`` does.
+        Raises BackendFault where ``argument`` is wrong.
         """
 
 

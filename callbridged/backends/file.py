@@ -25,11 +25,13 @@ from callbridged.backends import (
     IAccounts,
     IDecoySource,
     IMechanismsChange,
+    ISettingsReader,
     IUserBackend,
     IUserBackendFactory,
 )
 from callbridged.backends.users_file import MAX_FILE, Users, parse
 from callbridged.scram_keys import SCHEMES, Decoys, ScramKeys
+from daemonkit.ini import IniReader
 from daemonkit.tasks import detach
 
 #: Broken lines that are logged one by one; of the others, the log gets the number.
@@ -196,27 +198,25 @@ class FileBackend(Service):
         return BackendUnavailable(f"{self.path} cannot be read: {error.strerror or error}")
 
 
-def users_path(argument: str) -> Path:
-    """Answer the path in ``file:PATH``. Raises BackendFault."""
-    path = Path(argument)
-    if not path.is_absolute():
-        raise BackendFault(
-            f"The user backend file: wants a whole path, like file:/etc/callbridged/users, and got "
-            f"{argument[:80]!r}. Correct backend in [users]."
-        )
-    return path
-
-
-@implementer(IPlugin, IUserBackendFactory)
+@implementer(IPlugin, IUserBackendFactory, ISettingsReader)
 class FileBackendFactory:
     """Opens ``file:PATH``."""
 
     prefix = "file"
     description = "the path of a file that callbridgectl user makes"
 
-    def open(self, argument: str, reactor: Any) -> FileBackend:
-        """Answer the backend; the file need not be there yet. Raises BackendFault."""
-        path = users_path(argument)
+    def read(self, argument: str, ini: IniReader) -> Path:
+        """Answer the path. Raises BackendFault."""
+        path = Path(argument)
+        if not path.is_absolute():
+            raise BackendFault(
+                "file: wants a whole path, like file:/etc/callbridged/users, and got "
+                f"{argument[:80]!r}."
+            )
+        return path
+
+    def open(self, path: Path, reactor: Any) -> FileBackend:
+        """Answer the backend; the file need not be there yet."""
         if not os.access(path, os.R_OK):
             FileBackend.log.warn(
                 "{path} is not there, or may not be read: no user can log in. Make it with "

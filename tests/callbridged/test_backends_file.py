@@ -91,7 +91,7 @@ class Looking(FileBackendCase):
     def test_missing(self) -> None:
         """With no file nobody can look: that is not a wrong password. It may come later."""
         self.path.unlink()
-        backend = FileBackendFactory().open(str(self.path), self.threads)
+        backend = FileBackendFactory().open(self.path, self.threads)
         self.assertTrue(any("no user can log in" in line for line in self.logged))
         failed = self.start(backend.check_password("alice", "wonderland"))
         fault = self.failureResultOf(failed, BackendUnavailable).value

@@ -7,6 +7,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from callbridged.config import Config, Dns, Guest, Link, Tokens, load
+from callbridged.guessing import GuessLimits
 from daemonkit.ini import ConfigurationFault
 
 SHIPPED = Path(__file__).resolve().parents[2] / "etc" / "callbridged" / "callbridged.ini"
@@ -153,13 +154,13 @@ class ConfigTests(ConfigTestCase):
 
     def test_guests(self) -> None:
         """Guests need no code; one may stand here or in a file, and is not shown."""
-        self.assertEqual(self.load().guest, Guest(False, "", 100, 8 * 3600.0))
+        self.assertEqual(self.load().guest, Guest(False, "", 100, 50, 8 * 3600.0))
         (self.directory / "code").touch(0o600)
         (self.directory / "code").write_text("open sesame\n")
         for line in ("access_code = open sesame\n", "access_code_file = code\n"):
             more = "enabled = yes\nmax_guests = 5\nlifetime = 10m\n" + line
             config = self.load(guest=more)
-            self.assertEqual(config.guest, Guest(True, "open sesame", 5, 600.0))
+            self.assertEqual(config.guest, Guest(True, "open sesame", 5, 50, 600.0))
             self.assertNotIn("sesame", repr(config) + repr(config.settings))
         self.assertEqual(config.warnings, ())
 
@@ -180,6 +181,12 @@ class ConfigTests(ConfigTestCase):
         config = self.load(tokens="enabled = no\nlifetime = 24h\n")
         self.assertEqual(config.tokens, Tokens(False, 86400.0))
         self.assertIn("from 1m to 8760h", self.faults(tokens="lifetime = 1s\n"))
+
+    def test_failed_logins(self) -> None:
+        """They count, unless it says otherwise; those that are free are fewer than too many."""
+        self.assertEqual(self.load().failed_logins, GuessLimits(5, 20, 600.0, 600.0))
+        self.assertIsNone(self.load(failed_logins="enabled = no\n").failed_logins)
+        self.assertIn("less than most", self.faults(failed_logins="free = 9\nmost = 9\n"))
 
     def test_nameservers(self) -> None:
         """Name servers stand between commas, on port 53 unless they have another."""
@@ -203,7 +210,8 @@ class ConfigTests(ConfigTestCase):
         backends = self.load(
             users="backend =\n    file:/a/users\n    file:/b/users\n"
         ).users.backends
-        self.assertEqual([one.argument for one in backends], ["/a/users", "/b/users"])
+        self.assertEqual([str(one.argument) for one in backends], ["/a/users", "/b/users"])
+        self.assertIn("a whole path", self.faults(users="backend = file:users\n"))
 
     def test_backend_faults(self) -> None:
         """A backend that there is not, none at all, and one that is there twice."""

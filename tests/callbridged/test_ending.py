@@ -105,13 +105,7 @@ class Commands(SynchronousTestCase):
     def test_guests(self) -> None:
         """The guests that are there, with the seconds that they have left."""
         self.assertEqual(self.run_command("guests"), [])
-
-        async def unknown(name: str) -> bool:
-            return False
-
-        guest = self.successResultOf(
-            Deferred.fromCoroutine(self.guests.admit("s1", "192.0.2.7", unknown))
-        )
+        guest = self.guests.admit("s1", "192.0.2.7")
         (one,) = self.run_command("guests")
         self.assertEqual((one["name"], one["peer"]), (guest.name, "192.0.2.7"))
         self.assertEqual(one["seconds_left"], 28800)

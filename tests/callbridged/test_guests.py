@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from twisted.words.xish.domish import Element
-
 from bridgewire.login import LoginReply
-from bridgewire.namespaces import SASL
 from bridgewire.sasl import failure_condition
-from callbridged.guests import Guests
+from callbridged.backends import BackendUnavailable
+from callbridged.guests import Guests, GuestsFull
 from callbridged.login import LoginService
 from tests.callbridged.accounts import Accounts
 from tests.callbridged.logins import LoginCase
@@ -97,45 +95,19 @@ class Anonymous(GuestCase):
         self.service.link_lost("link")
         self.assertEqual(len(self.names()), 1)
 
-    def test_name_of_user(self) -> None:
-        """No guest gets a name that a user has."""
+    def test_one_network(self) -> None:
+        """One network does not get all the places."""
+        guests = Guests(self.clock, maximum=10, maximum_per_network=2)
+        for peer in ("2001:db8::1", "2001:db8::2", "192.0.2.1", "192.0.2.1", "192.0.2.2"):
+            guests.admit("s", peer)
+        for peer in ("2001:db8::3", "192.0.2.1"):
+            self.assertRaises(GuestsFull, guests.admit, "s", peer)
+        self.assertEqual(sum("max_guests_per_network" in line for line in self.logged), 2)
 
-        class Crowd(Accounts):
-            async def fingerprint(self, username: str) -> bytes | None:
-                self.asked.append(username)
-                return b"x" if len(self.asked) < 4 else None
-
-        self.backend = Crowd()
-        self.service = self.make_service(guests=self.guests)
-        self.assertEqual(self.anonymous().username, self.backend.asked[3])
-
-    def test_given_up(self) -> None:
-        """A client that goes before its name is found leaves no guest behind."""
-        self.backend.hold = True
-        answer = self.send(auth("ANONYMOUS", ""))
-        self.refused(Element((SASL, "abort")))
-        self.successResultOf(answer)
-        for turn in self.backend.waiting:
-            turn.callback(None)
-        self.assertEqual(self.names(), [])
-
-    def test_too_late(self) -> None:
-        """Nor does one whose name is found after its time."""
-
-        class Stubborn(Accounts):
-            async def fingerprint(self, username: str) -> bytes | None:
-                try:
-                    return await super().fingerprint(username)
-                except BaseException:  # noqa: BLE001 - as a careless backend might
-                    return None
-
-        self.backend = Stubborn()
-        self.backend.hold = True
-        self.service = self.make_service(guests=self.guests)
-        answer = self.send(auth("ANONYMOUS", ""))
-        self.clock.advance(11)
-        self.assertIsNone(self.successResultOf(answer).username)
-        self.assertEqual(self.names(), [])
+    def test_directory_down(self) -> None:
+        """Guests do not need the users' backend."""
+        self.backend.error = BackendUnavailable("it is down")
+        self.assertIsNotNone(self.anonymous().username)
 
     def test_no_code(self) -> None:
         """Without a code there is no way in as guest with a password, not even an empty one."""
