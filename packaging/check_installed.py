@@ -5,6 +5,7 @@ Ends with exit status 1 and a sentence for everything that is missing.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,24 @@ def output(*command: str) -> str:
     return done.stdout
 
 
+def page_faults() -> list[str]:
+    """The sign-in page, and whatever its files name among themselves."""
+    page = Path(__import__("xmppd").__file__ or "").parent / "web" / "page"
+    wanted = {"index.html", "style.css", "vendor/manifest.json", "vendor/strophe.LICENSE.txt"}
+    seen: set[str] = set()
+    while wanted - seen:
+        name = sorted(wanted - seen)[0]
+        seen.add(name)
+        if not (page / name).is_file():
+            continue
+        text = (page / name).read_text(encoding="utf-8")
+        if name == "index.html":
+            wanted |= set(re.findall(r'(?:href|src)="page/([^"]+)"', text))
+        elif name.endswith(".js") and "vendor" not in name:
+            wanted |= set(re.findall(r'(?:from|import) "\./([^"]+)"', text))
+    return [f"the sign-in page lacks {name}" for name in seen if not (page / name).is_file()]
+
+
 def faults() -> list[str]:
     found = []
     for name in PACKAGES:
@@ -33,6 +52,7 @@ def faults() -> list[str]:
             found.append(f"{name} comes from {where}, not from the installed wheel")
         if not (where.parent / "py.typed").exists():
             found.append(f"{name} lacks py.typed")
+    found += page_faults()
     plugins = output("twistd", "--help")
     for plugin in ("xmppd", "callbridged"):
         if f"\n    {plugin} " not in plugins:
@@ -47,5 +67,5 @@ def faults() -> list[str]:
 
 if __name__ == "__main__":
     missing = faults()
-    print("\n".join(missing) or "the wheel offers both plugins and both commands")
+    print("\n".join(missing) or "the wheel has both plugins, both commands, and the sign-in page")
     sys.exit(bool(missing))

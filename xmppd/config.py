@@ -79,8 +79,9 @@ class Component:
 class Client:
     """``[client]``: where clients connect. Endpoint strings, and seconds.
 
-    No ``websocket_origins``: those of our own names. ``proxy_protocol``: the ports where
-    connections from ``trusted_proxies`` begin with a PROXY header.
+    No ``websocket_origins``: those of our own names. ``sign_in_page``: it is served to browsers.
+    ``proxy_protocol``: the ports where connections from ``trusted_proxies`` begin with a PROXY
+    header.
     """
 
     listen: tuple[str, ...]
@@ -89,6 +90,7 @@ class Client:
     login_timeout: float
     websocket_origins: tuple[str, ...] = ()
     websocket_url: str = ""
+    sign_in_page: bool = False
     trusted_proxies: tuple[Network, ...] = ()
     proxy_protocol: tuple[ClientPort, ...] = ()
 
@@ -180,6 +182,7 @@ def load(path: Path, *, check_files: bool = True) -> Config:
             login_timeout=client.duration("login_timeout", 30.0, minimum=1.0, maximum=600.0),
             websocket_origins=client.items("websocket_origins", parse_origin, (), separator=","),
             websocket_url=client.parsed("websocket_url", parse_websocket_url, ""),
+            sign_in_page=client.boolean("sign_in_page", default=False),
             trusted_proxies=client.items("trusted_proxies", parse_network, (), separator=","),
             proxy_protocol=client.items("proxy_protocol", _parse_port, (), separator=","),
         ),
@@ -273,6 +276,10 @@ def _check_proxies(config: Config, client: Section) -> None:
                 f"{first} does not say its port, which browsers have to be told. "
                 "Set websocket_url.",
             )
+    if wanted.sign_in_page and not wanted.websocket_listen:
+        client.fault(
+            "sign_in_page", "there is no port where it could be seen. Set websocket_listen, too."
+        )
     if wanted.proxy_protocol and not wanted.trusted_proxies:
         client.fault(
             "proxy_protocol", "nobody's header would be believed. Set trusted_proxies, too."

@@ -145,6 +145,14 @@ class ConfigTests(ConfigTestCase):
         ):
             self.assertIn(words, found)
 
+    def test_sign_in_page(self) -> None:
+        """The sign-in page is off, unless it is wanted, and has a port to be seen at."""
+        self.assertFalse(self.load(client="websocket_listen = tcp:5443\n").client.sign_in_page)
+        on = "sign_in_page = yes\n"
+        self.assertTrue(self.load(client="websocket_listen = tcp:5443\n" + on).client.sign_in_page)
+        found = self.faults(client=on)
+        self.assertIn("[client] sign_in_page: there is no port where it could be seen.", found)
+
     def test_international_domain(self) -> None:
         """The domain is kept as XMPP spells it, the hostname as DNS does."""
         self.sections["xmppd"] = "domain = Bücher.example\nhostname = X.Bücher.example\n"

@@ -95,6 +95,14 @@ class Channel(HTTPChannel):
         else:
             super().allHeadersReceived()
 
+    def requestDone(self, request: TwistedRequest) -> None:
+        # No browser asks again before it is answered. Who does could have us keep one answer after
+        # the other without reading any.
+        if self.clearLineBuffer() or any(self._dataBuffer):
+            self._dataBuffer.clear()
+            self.persistent = 0
+        super().requestDone(request)
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if reason.check(SSL.Error):
             failure = tls.failure(reason, tls.CLIENT_PORT)

@@ -8,8 +8,9 @@ from xml.sax.saxutils import quoteattr
 
 from twisted.web.server import Request
 
-from daemonkit.hosts import parse_host_port, parse_name
+from daemonkit.hosts import parse_name
 from xmppd.web.pages import Page
+from xmppd.web.urls import asked_name
 
 RELATION = "urn:xmpp:alt-connections:websocket"
 _XRD = "http://docs.oasis-open.org/ns/xri/xrd-1.0"
@@ -31,7 +32,9 @@ class HostMeta(Page):
     def show(self, request: Request) -> bytes:
         # Pages of every site may read it: it is how their scripts find us.
         request.setHeader(b"access-control-allow-origin", b"*")
-        url = self._url.replace("{domain}", self._domain(request))
+        asked = asked_name(request)
+        domain = asked if asked in self._domains else self._domains[0]
+        url = self._url.replace("{domain}", domain)
         if self._as_json:
             request.setHeader(b"content-type", b"application/json")
             return json.dumps({"links": [{"rel": RELATION, "href": url}]}).encode() + b"\n"
@@ -42,10 +45,3 @@ class HostMeta(Page):
             f"  <Link rel='{RELATION}' href={quoteattr(url)}/>\n"
             "</XRD>\n"
         ).encode()
-
-    def _domain(self, request: Request) -> str:
-        try:
-            host = parse_host_port((request.getHeader("host") or "").lower()).host
-        except ValueError:
-            host = ""
-        return host if host in self._domains else self._domains[0]

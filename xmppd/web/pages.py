@@ -26,6 +26,14 @@ class Page(Resource):
         return NotFound()
 
     def render(self, request: Request) -> bytes | int:
+        body = self._answer(request)
+        if request.method == b"HEAD" and isinstance(body, bytes):
+            # Twisted would do the same, with a line in the log each time.
+            request.setHeader(b"content-length", b"%d" % len(body))
+            return b""
+        return body
+
+    def _answer(self, request: Request) -> bytes | int:
         if request.method not in self.methods:
             request.setHeader(b"allow", b", ".join(self.methods))
             return answer(request, http.NOT_ALLOWED, "This page cannot do that.")
@@ -39,5 +47,5 @@ class Page(Resource):
 class NotFound(Page):
     """No page at all, whatever is asked of it."""
 
-    def render(self, request: Request) -> bytes | int:
+    def _answer(self, request: Request) -> bytes | int:
         return self.show(request)

@@ -7,12 +7,14 @@ from typing import Any
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
+from daemonkit.hosts import parse_name
 from xmppd.clients.connected import Clients
 from xmppd.config import Client
 from xmppd.proxies import TrustedProxies
 from xmppd.web.channel import REQUEST_TIMEOUT, Channel, Request
 from xmppd.web.host_meta import HostMeta
 from xmppd.web.pages import Page
+from xmppd.web.sign_in import add_sign_in_page, page_origins
 from xmppd.web.upgrade import XmppWebSocket
 from xmppd.web.urls import PATH, default_origins, default_websocket_url
 
@@ -43,11 +45,15 @@ class WebSite(Site):
 
 
 def make_root(clients: Clients, proxies: TrustedProxies, client: Client, hostname: str) -> Page:
-    """Answer the pages: ``/xmpp-websocket``, and host-meta in both forms."""
+    """Answer the pages: ``/xmpp-websocket``, host-meta in both forms, the sign-in page."""
     domains = list(clients.domains)
-    origins = client.websocket_origins or default_origins(domains, hostname)
+    origins = set(client.websocket_origins or default_origins(domains, hostname))
     url = client.websocket_url or default_websocket_url(hostname, client.websocket_listen[0]) or ""
     root, well_known = Page(), Page()
+    if client.sign_in_page:
+        urls = [url.replace("{domain}", parse_name(domain)) for domain in domains]
+        origins |= page_origins((*domains, hostname), client.websocket_listen, urls)
+        add_sign_in_page(root, url, domains)
     root.putChild(PATH.lstrip("/").encode(), XmppWebSocket(clients, origins, proxies))
     root.putChild(b".well-known", well_known)
     well_known.putChild(b"host-meta", HostMeta(url, domains, as_json=False))

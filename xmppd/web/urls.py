@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
 
-from daemonkit.hosts import is_address, parse_name
+from twisted.web.iweb import IRequest
+
+from daemonkit.hosts import is_address, parse_host_port, parse_name
 
 #: Where WebSocket connections are taken.
 PATH = "/xmpp-websocket"
@@ -53,7 +55,8 @@ def parse_websocket_url(text: str) -> str:
     """
     try:
         url = urlsplit(text.replace("{domain}", "example.com"))
-        good = url.scheme == "wss" and url.hostname and url.port != 0 and not url.fragment
+        parse_origin(f"https://{url.netloc}")
+        good = url.scheme == "wss" and url.port != 0 and not url.fragment
     except ValueError:
         good = False
     if not good or not text.isascii() or any(letter in text for letter in "<>\"' "):
@@ -66,11 +69,25 @@ def parse_websocket_url(text: str) -> str:
 
 def default_websocket_url(hostname: str, listen: str) -> str | None:
     """Answer the URL of the endpoint ``listen``; None where it does not name its port."""
+    port = port_of(listen)
+    if port is None:
+        return None
+    return f"wss://{hostname}" + (f":{port}" if port != 443 else "") + PATH
+
+
+def port_of(listen: str) -> int | None:
+    """Answer the port of the endpoint ``listen``; None where it does not say it."""
     kind, _, rest = listen.partition(":")
     port = rest.partition(":")[0].removeprefix("port=")
-    if kind not in ("tcp", "tcp6") or not port.isdecimal() or port == "0":
-        return None
-    return f"wss://{hostname}" + (f":{port}" if port != "443" else "") + PATH
+    return int(port) if kind in ("tcp", "tcp6") and port.isdecimal() and port != "0" else None
+
+
+def asked_name(request: IRequest) -> str:
+    """Answer the name in a request's Host header, in A-labels; empty where there is none."""
+    try:
+        return parse_host_port((request.getHeader("host") or "").lower()).host
+    except ValueError:
+        return ""
 
 
 def parse_network(text: str) -> IPv4Network | IPv6Network:

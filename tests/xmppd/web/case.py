@@ -18,6 +18,7 @@ class WebCase(ClientCase):
 
     origins: tuple[str, ...] = ()
     url = ""
+    page = False
 
     def setUp(self) -> None:
         super().setUp()
@@ -63,6 +64,7 @@ def make(case: WebCase) -> WebSite:
         login_timeout=30.0,
         websocket_origins=case.origins,
         websocket_url=case.url,
+        sign_in_page=case.page,
     )
     proxies = TrustedProxies((ip_network("198.51.100.0/28"),))
     return make_site(case.clients, proxies, client, "xmpp1.example.com")

@@ -249,6 +249,18 @@ class BoundsTests(WebCase):
             self.assertNotIn(b" 200 ", answer)
             self.assertTrue(browser.hung_up)
 
+    def test_one_request_at_a_time(self) -> None:
+        """Who asks again before the answer has the first one, and no connection any more."""
+        request = "GET /.well-known/host-meta HTTP/1.1\r\n{}\r\n"
+        for first in (request.format(""), request.format("Content-Length: 2\r\n") + "xx"):
+            browser = self.browser()
+            answer = browser.type(first + 1000 * request.format(""))
+            self.assertEqual(answer.count(b"HTTP/1.1 200 OK"), 1)
+            self.assertTrue(browser.hung_up)
+            self.assertEqual(browser.type(request.format("")), b"")
+            browser.lose()
+        self.assertEqual(self.places, 0)
+
     def test_plain_errors(self) -> None:
         """What is not there gets 404 and what cannot be done 405, in plain text, with no banner."""
         browser = self.browser()

@@ -51,7 +51,10 @@ class UrlTests(SynchronousTestCase):
         """Only what is under TLS is announced."""
         for text in ("wss://example.com/x", "wss://{domain}:5443/xmpp-websocket"):
             self.assertEqual(parse_websocket_url(text), text)
-        for text in ("ws://example.com/", "https://example.com/", "wss:///x", "wss://a/'b", "x"):
+        for text in (
+            "ws://example.com/", "https://example.com/", "wss:///x", "wss://a/'b", "x",
+            "wss://me@example.com/", "wss://a;b/", "wss://a,b/", "wss://*.example.com/",
+        ):  # fmt: skip
             self.assertRaises(ValueError, parse_websocket_url, text)
 
     def test_default_url(self) -> None:

@@ -1,0 +1,104 @@
+// Logging in, and what a session can be asked. Nothing here knows the document.
+import { Failure, ofLogin, ofOpening, ofSession } from "./failures.js";
+import { StrictConnection, WITHOUT, WITH_PASSWORD, prepared } from "./sasl.js";
+import { $iq, Strophe } from "./strophe.js";
+
+const SESSION = "urn:x-callbridge:session:1";
+const SERVICES = "urn:xmpp:extdisco:2"; // XEP-0215
+const { Status } = Strophe;
+
+const LOGIN_MS = 45_000; // the server's own limit is mostly shorter, and its answer says more
+const ANSWER_MS = 10_000;
+
+// A session with the server; `ended`, once it is set, is called with a Failure.
+class Session {
+  constructor(connection) {
+    this.connection = connection;
+    this.ended = () => {};
+  }
+
+  // {jid, since, until, peer, transport, tls, mechanism, callbridge}, as far as the server says.
+  async about() {
+    const answer = await this.#ask("session", SESSION);
+    const found = answer?.getElementsByTagName("session")[0];
+    return { jid: this.connection.jid, ...(found && attributes(found)) };
+  }
+
+  // [{type, host, port, transport, username, password, expires, ...}]; null if it does not say.
+  async services() {
+    const answer = await this.#ask("services", SERVICES);
+    return answer && [...answer.getElementsByTagName("service")].map(attributes);
+  }
+
+  leave() {
+    return new Promise((resolve) => {
+      this.ended = resolve;
+      this.connection.disconnect();
+    });
+  }
+
+  #ask(name, xmlns) {
+    const server = this.connection.domain;
+    const question = $iq({ type: "get", to: server }).c(name, { xmlns });
+    return new Promise((resolve) => {
+      const refused = () => resolve(null);
+      const answered = (answer) => resolve(answer.getAttribute("from") === server ? answer : null);
+      this.connection.sendIQ(question, answered, refused, ANSWER_MS);
+    });
+  }
+}
+
+// Answer a Session, or throw a Failure. `username` and `password` null: as a guest, without any.
+// `signal`: an AbortSignal, for a user who does not want to wait.
+export function signIn({ websocket, domain, username, password, guest, signal }) {
+  const mechanisms = username === null ? WITHOUT : WITH_PASSWORD;
+  const address = username === null ? domain : `${username}@${domain}`;
+  const connection = new StrictConnection(websocket, { mechanisms });
+  const session = new Session(connection);
+  return new Promise((resolve, reject) => {
+    let inside = false;
+    let failure = null; // the first one says what it was; those after it are its consequences
+
+    const end = (found) => {
+      failure ??= found;
+      clearTimeout(timer);
+      connection.forget();
+      if (inside) session.ended(failure);
+      else reject(failure);
+    };
+    const giveUp = (found) => {
+      end(found);
+      connection.disconnect();
+    };
+    const timer = setTimeout(() => giveUp(new Failure("no-connection")), LOGIN_MS);
+    signal?.addEventListener("abort", () => inside || giveUp(new Failure("unexpected")));
+
+    connection.connect(address, password && prepared(password), (status, condition, element) => {
+      if (status === Status.CONNECTED) {
+        clearTimeout(timer);
+        connection.forget();
+        inside = true;
+        resolve(session);
+      } else if (status === Status.AUTHFAIL && !failure) {
+        giveUp(ofLogin(element, guest));
+      } else if (status === Status.CONNFAIL) {
+        failure ??= ofConnection(condition, username === null);
+      } else if (status === Status.ERROR) {
+        failure ??= inside ? ofSession(condition) : ofOpening(condition);
+      } else if (status === Status.DISCONNECTED) {
+        end(new Failure(inside ? "connection-lost" : "no-connection"));
+      }
+    });
+  });
+}
+
+function ofConnection(condition, anonymous) {
+  if (condition === Strophe.ErrorCondition.NO_AUTH_MECH) {
+    return new Failure(anonymous ? "no-guests" : "no-mechanism");
+  }
+  // A name is the server's condition, a sentence strophe.js's own.
+  return /^[a-z-]+$/.test(condition) ? ofOpening(condition) : new Failure("no-connection");
+}
+
+const attributes = (element) =>
+  Object.fromEntries([...element.attributes].map(({ name, value }) => [name, value]));
