@@ -21,6 +21,7 @@ __all__ = [
     "Names",
     "Policy",
     "check_callbridge_name",
+    "check_host_name",
     "check_server_names",
     "check_validity",
     "describe",
@@ -99,6 +100,20 @@ def check_callbridge_name(certificate: x509.Certificate, component: str) -> None
         "restart callbridged; or correct name and domain under [callbridge] there."
     )
     raise _mismatch("The Call Bridge's certificate", certificate, offered, missing, remedy)
+
+
+def check_host_name(certificate: x509.Certificate, host: str, whose: str, remedy: str) -> None:
+    """Raise StepFailure unless the certificate carries ``host``, as DNS-ID or IP address.
+
+    RFC 9110 section 4.3.4, with RFC 9525: a common name never counts. ``whose`` begins the text,
+    ``remedy`` follows the advice to issue it anew.
+    """
+    offered = names(certificate)
+    if _covered(_patterns(offered), host):
+        return
+    advice = f"Issue it anew with {_san(host)} as subject alternative name, or {remedy}."
+    missing = [f"the host name {_shown(host)}"]
+    raise _mismatch(f"{whose} certificate", certificate, offered, missing, advice)
 
 
 def _mismatch(

@@ -36,6 +36,7 @@ __all__ = [
     "CLIENT_PORT",
     "XMPPD",
     "ClientCertificate",
+    "ClientConnections",
     "Connections",
     "Side",
     "channel_bindings",
@@ -45,6 +46,7 @@ __all__ = [
     "link_server",
     "peer_certificate",
     "version",
+    "web_client",
 ]
 
 #: What a server does about its client's certificate. One that is presented must always be good.
@@ -107,6 +109,20 @@ def client_server(
     return Connections(identity, context)
 
 
+def web_client(
+    identity: Identity | None,
+    authorities: Sequence[x509.Certificate] | None,
+    server_name: str | None = None,
+) -> ClientConnections:
+    """A client's end towards a web server: verifies the server's chain.
+
+    ``identity``: what to show, where the server asks. ``authorities`` None: those of the system.
+    The names are not looked at here, see ``certificates.check_host_name``. ``server_name`` as for
+    `link_client`. Raises CertificateFault if OpenSSL does not take the identity.
+    """
+    return ClientConnections(_context(identity, authorities, "required"), server_name)
+
+
 def version(transport: Any) -> str | None:
     """``TLSv1.3``; None if the transport is not under TLS, or no longer."""
     connection = _connection(transport)
@@ -158,9 +174,14 @@ def _connection(transport: Any) -> SSL.Connection | None:
 
 
 def _context(
-    identity: Identity, authorities: Sequence[x509.Certificate], mode: ClientCertificate
+    identity: Identity | None,
+    authorities: Sequence[x509.Certificate] | None,
+    mode: ClientCertificate,
 ) -> SSL.Context:
-    """The context, complete: pyOpenSSL lets nobody change one that has made a connection."""
+    """The context, complete: pyOpenSSL lets nobody change one that has made a connection.
+
+    ``authorities`` None: those that the system trusts.
+    """
     context = SSL.Context(SSL.TLS_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_options(
@@ -172,6 +193,17 @@ def _context(
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # an idle connection keeps no buffers
     context.set_cipher_list(_TLS12_CIPHERS)
+    if identity is not None:
+        _show(context, identity)
+    if authorities is None:
+        context.set_default_verify_paths()
+    else:
+        _trust(context, authorities)
+    context.set_verify(_VERIFY[mode], refuse_untrusted)
+    return context
+
+
+def _show(context: SSL.Context, identity: Identity) -> None:
     try:
         context.use_certificate(identity.certificate)
         for intermediate in identity.intermediates:
@@ -186,9 +218,6 @@ def _context(
                 "ECDSA P-256 or with RSA of 2048 bits or more, signed with SHA-256."
             ]
         ) from None
-    _trust(context, authorities)
-    context.set_verify(_VERIFY[mode], refuse_untrusted)
-    return context
 
 
 def _trust(context: SSL.Context, authorities: Sequence[x509.Certificate]) -> None:
@@ -201,14 +230,11 @@ def _trust(context: SSL.Context, authorities: Sequence[x509.Certificate]) -> Non
     store.set_flags(X509StoreFlags.PARTIAL_CHAIN)
 
 
-@implementer(IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator)
-class Connections:
-    """Makes the connections of one ``context``, which show ``identity``, for either end."""
+@implementer(IOpenSSLClientConnectionCreator)
+class ClientConnections:
+    """Makes the connections of one ``context``, for the end that connects."""
 
-    def __init__(
-        self, identity: Identity, context: SSL.Context, server_name: str | None = None
-    ) -> None:
-        self.identity = identity
+    def __init__(self, context: SSL.Context, server_name: str | None = None) -> None:
         self.context = context
         self._server_name = _sni(server_name) if server_name else None
 
@@ -217,6 +243,17 @@ class Connections:
         if self._server_name:
             connection.set_tlsext_host_name(self._server_name)
         return connection
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class Connections(ClientConnections):
+    """Makes the connections of one ``context``, which show ``identity``, for either end."""
+
+    def __init__(
+        self, identity: Identity, context: SSL.Context, server_name: str | None = None
+    ) -> None:
+        super().__init__(context, server_name)
+        self.identity = identity
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         return Connection(self.context)
