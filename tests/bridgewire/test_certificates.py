@@ -15,6 +15,7 @@ from bridgewire.certificates import (
     Names,
     Policy,
     check_callbridge_name,
+    check_host_name,
     check_server_names,
     check_validity,
     describe,
@@ -277,6 +278,34 @@ class CallbridgeNameTests(_Case):
                 f"it offers {offered}.",
             )
             self.assertIn("DNS:cb1.example.com", failure.remedy)
+
+
+class HostNameTests(_Case):
+    """`check_host_name`."""
+
+    def test_present(self) -> None:
+        """As it is, by a wildcard, as an address, and with an international name."""
+        for certificate, host in (
+            (self.certificate(dns=("hook.example.com",)), "hook.example.com"),
+            (self.certificate(dns=("*.example.com",)), "hook.example.com"),
+            (self.certificate(ip=("2001:db8::1",)), "2001:db8::1"),
+            (self.certificate(dns=("xn--bcher-kva.example",)), "bücher.example"),
+        ):
+            check_host_name(certificate, host, "Its", "correct it")
+
+    def test_other_names(self) -> None:
+        """Another name, a common name and a name in the place of an address do not count."""
+        for certificate, host in (
+            (self.certificate(dns=("example.com",)), "hook.example.com"),
+            (self.certificate(common_name="hook.example.com"), "hook.example.com"),
+            (self.certificate(dns=("192.0.2.1",)), "192.0.2.1"),
+        ):
+            failure = self.assertRaises(
+                StepFailure, check_host_name, certificate, host, "Its", "correct it"
+            )
+            self.assertEqual(failure.reason, Reason.CERTIFICATE_NAME_MISMATCH)
+            self.assertIn(f"Its certificate lacks the host name {host}", failure.text)
+            self.assertTrue(failure.remedy.endswith("or correct it."), failure.remedy)
 
 
 class ValidityTests(_Case):

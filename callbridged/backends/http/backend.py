@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from twisted.application.service import Service
+from twisted.application.service import MultiService
 from twisted.logger import Logger
 from twisted.plugin import IPlugin
-from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from bridgewire.certificates import CertificateFault
@@ -34,12 +33,16 @@ from callbridged.backends.http.settings import HookSettings, read_settings
 from callbridged.scram_keys import ScramKeys
 from daemonkit.ini import IniReader
 from daemonkit.tasks import detach
+from daemonkit.workers import Workers
 
 T = TypeVar("T")
 
+#: Lookups of the hook's address at once.
+LOOKUPS = 2
+
 
 @implementer(IUserBackend, IDecoySource)
-class HttpBackend(Service):
+class HttpBackend(MultiService):
     """Asks for every login; what the hook answers counts for that login alone."""
 
     log = Logger()
@@ -47,6 +50,7 @@ class HttpBackend(Service):
     decoy_key = None
 
     def __init__(self, clock: Any, settings: HookSettings, client: HookClient) -> None:
+        super().__init__()
         self.mechanisms = settings.mechanisms
         self.iterations = settings.iterations
         self._clock = clock
@@ -54,8 +58,8 @@ class HttpBackend(Service):
         self._client = client
 
     def stopService(self) -> None:
-        super().stopService()
         detach(self._client.close(), self.log, "closing the connections to a web hook")
+        super().stopService()
 
     async def scram_keys(self, username: str, mechanism: str) -> ScramKeys | None:
         """Ask for the keys of a user. Raises BackendUnavailable."""
@@ -115,13 +119,13 @@ class HttpBackendFactory:
 
     def open(self, argument: HookSettings, reactor: Any) -> HttpBackend:
         """Answer the backend; nothing is asked before the first login. Raises BackendFault."""
-        lookups = ThreadPool(0, 1, f"addresses for http:{argument.name}")
-        reactor.callWhenRunning(lookups.start)
-        reactor.addSystemEventTrigger("during", "shutdown", lookups.stop)
-        addresses = Addresses(reactor, argument.url.host, lookups)
+        workers = Workers(reactor, LOOKUPS, f"addresses for http:{argument.name}")
+        addresses = Addresses(argument.url.host, workers)
         try:
             client = HookClient(reactor, argument, addresses)
         except CertificateFault as fault:
             raise BackendFault(str(fault)) from None
         kind = HttpBackendWithAccounts if argument.accounts else HttpBackend
-        return kind(reactor, argument, client)
+        backend = kind(reactor, argument, client)
+        workers.setServiceParent(backend)
+        return backend

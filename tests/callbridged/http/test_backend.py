@@ -145,7 +145,7 @@ class FactoryTests(SynchronousTestCase):
 
     def open(self, text: str) -> HttpBackend:
         self.path.write_text(text)
-        backend = configured("http:hook", IniReader(self.path)).open(Reactor())
+        backend = configured("http:hook", IniReader(self.path)).open(Threads())
         assert isinstance(backend, HttpBackend)
         return backend
 
@@ -168,13 +168,3 @@ class FactoryTests(SynchronousTestCase):
         verifyObject(IAccounts, backend)
         self.assertEqual(backend.mechanisms, {"SCRAM-SHA-256"})
         self.assertEqual(backend.iterations, 5000)
-
-
-class Reactor(Threads):
-    """One that is never run."""
-
-    def callWhenRunning(self, function: Any, *args: Any) -> None:
-        pass
-
-    def addSystemEventTrigger(self, *args: Any) -> None:
-        pass

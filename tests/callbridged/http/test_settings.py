@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from callbridged.backends.http.settings import HookSettings, parse_url
 from daemonkit.ini import ConfigurationFault, IniReader
 from tests.support.ca import CertificateAuthority
 
+SHIPPED = Path(__file__).resolve().parents[3] / "etc" / "callbridged" / "callbridged.ini"
 HTTPS = "url = https://hook.example.com/login\n"
 
 
@@ -138,6 +140,26 @@ class SettingsTests(Sections):
         (self.directory / "token").write_text("abc\n")
         both = HTTPS + "bearer_token = abc\nbearer_token_file = token\n"
         self.assertIn("Keep one of the two", self.faults(both))
+
+
+class ShippedTests(SynchronousTestCase):
+    """The example in etc/callbridged/callbridged.ini."""
+
+    def test_example(self) -> None:
+        """With the # taken away it is right, and shows nothing but defaults."""
+        lines = re.findall(r"^#(\[http hook\]|[a-z_]+ ?=.*)$", SHIPPED.read_text(), re.MULTILINE)
+        start = lines.index("[http hook]")
+        path = Path(self.mktemp())
+        shown = []
+        for text in ("\n".join(lines[start : start + 12]), f"[http hook]\n{HTTPS}"):
+            path.write_text(text)
+            ini = IniReader(path)
+            HttpBackendFactory().read("hook", ini)
+            ini.finish()
+            shown.append([(one.key, one.value) for one in ini.findings.settings])
+        self.assertEqual(*shown)
+        missing = {key for key, _ in shown[0]} - {line.split()[0] for line in lines}
+        self.assertEqual(missing, {"bearer_token"})
 
 
 class WayTests(Sections):
