@@ -28,6 +28,8 @@ DISCO_ITEMS = "http://jabber.org/protocol/disco#items"
 VERSION = "jabber:iq:version"  # XEP-0092
 PING = "urn:xmpp:ping"  # XEP-0199
 ROSTER = "jabber:iq:roster"  # RFC 6121, section 2
+EXTERNAL_SERVICES = "urn:xmpp:extdisco:2"  # XEP-0215
 
 LOGIN = "urn:x-callbridge:login:1"  # docs/link-protocol.md
+OWN_SESSION = "urn:x-callbridge:session:1"  # docs/client-protocol.md
 ERRORS = "urn:x-callbridge:errors:1"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -10,6 +10,7 @@ from typing import Literal, cast, get_args
 from daemonkit.hosts import parse_domain, parse_name
 from daemonkit.ini import IniReader, Section, Setting
 from daemonkit.listen import parse_listen
+from xmppd.external_services import ExternalServices, read_external_services
 from xmppd.proxies import Network
 from xmppd.web.urls import (
     default_websocket_url,
@@ -115,6 +116,7 @@ class Session:
 class Config:
     """The whole file. ``settings``: every value with where it comes from, for people.
 
+    ``external_services``: those of each domain (``[turn]``).
     ``warnings`` are sentences about what the daemon can live with, for its log.
     """
 
@@ -125,6 +127,7 @@ class Config:
     login: Login
     session: Session
     further_domains: tuple[ServedDomain, ...]
+    external_services: Mapping[str, ExternalServices]
     settings: tuple[Setting, ...] = field(repr=False, compare=False)
     warnings: tuple[str, ...] = ()
 
@@ -151,13 +154,15 @@ def load(path: Path, *, check_files: bool = True) -> Config:
     client = reader.section("client")
     login = reader.section("login")
     session = reader.section("session")
+    ours = Xmppd(
+        domain=xmppd.parsed("domain", parse_domain),
+        hostname=xmppd.parsed("hostname", parse_name),
+        state_directory=xmppd.directory("state_directory", Path("/var/lib/xmppd")),
+        control_socket=xmppd.socket("control_socket", Path("/run/xmppd/control.sock")),
+    )
+    further_domains = _further_domains(reader)
     config = Config(
-        Xmppd(
-            domain=xmppd.parsed("domain", parse_domain),
-            hostname=xmppd.parsed("hostname", parse_name),
-            state_directory=xmppd.directory("state_directory", Path("/var/lib/xmppd")),
-            control_socket=xmppd.socket("control_socket", Path("/run/xmppd/control.sock")),
-        ),
+        ours,
         Tls(
             certificate=tls.readable_file("certificate", Path("/etc/xmppd/tls/xmpp.crt")),
             private_key=tls.readable_file("private_key", Path("/etc/xmppd/tls/xmpp.key")),
@@ -198,14 +203,9 @@ def load(path: Path, *, check_files: bool = True) -> Config:
                 "resumption_timeout", 300.0, minimum=0.0, maximum=86_400.0
             ),
         ),
-        further_domains=tuple(
-            ServedDomain(
-                name=_domain_name(name, section),
-                certificate=section.readable_file("certificate"),
-                private_key=section.readable_file("private_key"),
-                client_ca=section.optional_file("client_ca"),
-            )
-            for name, section in reader.named_sections("domain")
+        further_domains=further_domains,
+        external_services=read_external_services(
+            reader, [ours.domain, *(one.name for one in further_domains)]
         ),
         settings=tuple(reader.findings.settings),
         warnings=tuple(reader.findings.warnings),
@@ -238,6 +238,18 @@ def _check_listeners(config: Config, component: Section, client: Section) -> Non
             if endpoint in taken:
                 section.fault(key, f"{endpoint} is there twice. Listen on it once.")
             taken.add(endpoint)
+
+
+def _further_domains(reader: IniReader) -> tuple[ServedDomain, ...]:
+    return tuple(
+        ServedDomain(
+            name=_domain_name(name, section),
+            certificate=section.readable_file("certificate"),
+            private_key=section.readable_file("private_key"),
+            client_ca=section.optional_file("client_ca"),
+        )
+        for name, section in reader.named_sections("domain")
+    )
 
 
 def _domain_name(name: str, section: Section) -> str:

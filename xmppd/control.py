@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
@@ -72,8 +73,8 @@ def commands(server: Server) -> Mapping[str, Callable[[dict[str, Any]], object]]
         return {
             "total": len(found),
             "sessions": [
-                {**asdict(info), "since": info.since.isoformat(timespec="seconds")}
-                for info in (one.info() for one in found[:limit])
+                {name: _shown(value) for name, value in asdict(one.info()).items()}
+                for one in found[:limit]
             ],
         }
 
@@ -93,6 +94,10 @@ def commands(server: Server) -> Mapping[str, Callable[[dict[str, Any]], object]]
         "sessions": sessions,
         "kick": end,
     }
+
+
+def _shown(value: object) -> object:
+    return value.isoformat(timespec="seconds") if isinstance(value, datetime) else value
 
 
 def _matching(jid: JID, server: Server) -> list[Session]:

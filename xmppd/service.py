@@ -84,7 +84,12 @@ class Server:
             component=self.components.registered.get,
             known=lambda name: self._may_register(domain, name),
         )
-        router.server = ServerQueries(Answers(router), lambda: self.components.of(domain))
+        router.server = ServerQueries(
+            Answers(router),
+            components=lambda: self.components.of(domain),
+            sessions=self.sessions,
+            external=self.config.external_services[domain],
+        )
         return router
 
     def _may_register(self, domain: str, name: str) -> bool:

@@ -17,7 +17,8 @@ class SessionInfo:
 
     ``since`` is aware. ``transport``: ``STARTTLS``, ``TLS`` or ``WebSocket``; ``tls``: as in
     ``TLSv1.3``. ``away``: the connection is lost, and the client may still come back (XEP-0198).
-    ``active``: what the client says of its user (XEP-0352).
+    ``active``: what the client says of its user (XEP-0352). ``until``: aware; when it ends at the
+    latest; None: no such time is set.
     """
 
     jid: str
@@ -30,6 +31,7 @@ class SessionInfo:
     away: bool
     active: bool
     resumable: bool
+    until: datetime | None = None
 
 
 class Session(Protocol):

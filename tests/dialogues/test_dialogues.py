@@ -13,6 +13,12 @@ from tests.support.shared import shared_site
 from tests.support.site import Site, started_small_site
 
 HERE = Path(__file__).parent
+#: Nothing connects to these servers.
+TURN = {
+    "services": "\n  stun:turn.example.com\n  turns:turn.example.com",
+    "secret": "turn-secret",
+    "lifetime": "1h",
+}
 
 
 class DialogueTests(unittest.SynchronousTestCase):
@@ -23,7 +29,7 @@ class DialogueTests(unittest.SynchronousTestCase):
         self.identity = self.site.ca.issue("probe", dns=["probe.example.com"])
 
     def make(self) -> Site:
-        site = started_small_site()
+        site = started_small_site(settings={"turn": TURN})
         site.servers[0].command("callbridge", "add-secret", "probe", typed="probe-secret\n")
         return site
 

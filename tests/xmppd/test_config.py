@@ -53,6 +53,7 @@ class ShippedTests(ConfigTestCase):
         shipped, smallest = load(path), self.load()
         for section in ("component", "client", "login"):
             self.assertEqual(getattr(shipped, section), getattr(smallest, section))
+        self.assertEqual(shipped.external_services, smallest.external_services)
         self.assertEqual(shipped.xmppd, smallest.xmppd)
         self.assertEqual(shipped.tls, smallest.tls)
 

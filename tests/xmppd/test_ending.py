@@ -47,6 +47,7 @@ class Client:
             away=False,
             active=True,
             resumable=True,
+            until=datetime(2026, 1, 2, 11, 4, 5, 678, UTC),
         )
 
 
@@ -138,6 +139,7 @@ class ControlTests(EndingCase):
                     "away": False,
                     "active": True,
                     "resumable": True,
+                    "until": "2026-01-02T11:04:05+00:00",
                 }
             ],
         )

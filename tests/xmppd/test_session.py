@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 from bridgewire.login import LoginReply
 from bridgewire.sasl import sasl_message
@@ -287,6 +288,14 @@ class LifeTests(ManagedCase):
         self.assert_ended(peer, peer.read(), "not-authorized")
         [ended] = self.bridge.ended
         self.assertEqual((ended.session, ended.username), (self.sasl_session, "guest1"))
+
+    def test_until(self) -> None:
+        """It is known from the beginning when that will be; other sessions have no such time."""
+        self.guest().type(BIND.format(""))
+        self.bound("alice")
+        guest, alice = (self.sessions.of(f"{one}@example.com")[0] for one in ("guest1", "alice"))
+        self.assertEqual(guest.info().until, guest.info().since + timedelta(hours=1))
+        self.assertIsNone(alice.info().until)
 
     def test_never_bound(self) -> None:
         """The Call Bridge is told also where no session ever came of it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IDelayedCall
@@ -315,7 +315,7 @@ class ClientSession:
 
     def info(self) -> SessionInfo:
         """Answer what operators are told of it."""
-        origin = self._seen
+        origin, lifetime = self._seen, self._vouched.lifetime
         return SessionInfo(
             jid=self.jid.full(),
             since=self.since,
@@ -327,6 +327,7 @@ class ClientSession:
             away=self.away,
             active=self._active,
             resumable=self.resumable,
+            until=None if lifetime is None else self.since + timedelta(seconds=lifetime),
         )
 
 
