@@ -27,6 +27,7 @@ DISCO_INFO = "http://jabber.org/protocol/disco#info"  # XEP-0030
 DISCO_ITEMS = "http://jabber.org/protocol/disco#items"
 VERSION = "jabber:iq:version"  # XEP-0092
 PING = "urn:xmpp:ping"  # XEP-0199
+TIME = "urn:xmpp:time"  # XEP-0202
 ROSTER = "jabber:iq:roster"  # RFC 6121, section 2
 EXTERNAL_SERVICES = "urn:xmpp:extdisco:2"  # XEP-0215
 

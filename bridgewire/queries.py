@@ -1,8 +1,9 @@
-"""What any entity answers about itself: disco (XEP-0030), version (XEP-0092), ping (XEP-0199)."""
+"""What any entity answers about itself: disco (XEP-0030), version, ping and time (XEP-0202)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Protocol
 
@@ -11,7 +12,7 @@ from twisted.words.xish import xpath
 from twisted.words.xish.domish import Element
 from wokkel.subprotocols import IQHandlerMixin, XMPPHandler
 
-from bridgewire.namespaces import DISCO_INFO, DISCO_ITEMS, PING, VERSION
+from bridgewire.namespaces import DISCO_INFO, DISCO_ITEMS, PING, TIME, VERSION
 
 
 class Outlet(Protocol):
@@ -34,8 +35,9 @@ class Queries(XMPPHandler, IQHandlerMixin):  # type: ignore[misc]
         f"/iq[@type='get']/query[@xmlns='{DISCO_ITEMS}']": "on_disco_items",
         f"/iq[@type='get']/query[@xmlns='{VERSION}']": "on_version",
         f"/iq[@type='get']/ping[@xmlns='{PING}']": "on_ping",
+        f"/iq[@type='get']/time[@xmlns='{TIME}']": "on_time",
     }
-    features: Sequence[str] = (DISCO_INFO, DISCO_ITEMS, PING, VERSION)
+    features: Sequence[str] = (DISCO_INFO, DISCO_ITEMS, PING, TIME, VERSION)
 
     def __init__(self, outlet: Outlet, name: str, category: str, kind: str) -> None:
         """``name`` is shown to users; ``category`` and ``kind`` are the XEP-0030 identity."""
@@ -90,6 +92,14 @@ class Queries(XMPPHandler, IQHandlerMixin):  # type: ignore[misc]
 
     def on_ping(self, iq: Element) -> None:
         """An empty result."""
+
+    def on_time(self, iq: Element) -> Element:
+        """The time in UTC; where we are is nobody's business."""
+        time = Element((TIME, "time"))
+        time.addElement((TIME, "tzo"), content="+00:00")
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        time.addElement((TIME, "utc"), content=now.replace("+00:00", "Z"))
+        return time
 
     def _refuse_node(self, iq: Element) -> None:
         if iq.firstChildElement().getAttribute("node"):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from callbridged import ending_ctl, guessing_ctl, users
+from callbridged.check import ctl as check_ctl
 from callbridged.config import DEFAULT_PATH, load
 from daemonkit.calling import call
 from daemonkit.ctl import Frame, show
@@ -15,6 +16,8 @@ from daemonkit.terminal import paint, pairs, table
 EXAMPLES = """\
 examples:
   callbridgectl status
+  callbridgectl check
+      What is wrong, at which XMPP server, and what to do about it.
   callbridgectl user add alice
   callbridgectl kick alice --reason "Please log in again."
   callbridgectl config
@@ -33,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         EXAMPLES,
     )
     frame.command("status", status, "the links to XMPP servers, and who can log in")
+    check_ctl.add_commands(frame)
     frame.command("config", config, "every setting, its value and where it comes from")
     frame.command("drain", drain, "take no new logins; those under way go on")
     frame.command("resume", resume, "take logins again")

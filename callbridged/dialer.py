@@ -135,11 +135,11 @@ class Link:
         started = self._reactor.seconds()
         host = self.target.host
         addresses = await self._resolver.addresses(host)
-        took = format_duration(self._reactor.seconds() - started)
         if is_literal(host):
             self._reached(Step.ADDRESS, f"{host} is an address itself")
         else:
-            self._reached(Step.ADDRESS, f"{host} has {', '.join(addresses)} ({took})")
+            seconds = self._reactor.seconds() - started
+            self._reached(Step.ADDRESS, f"{host} has {', '.join(addresses)}", seconds)
         return addresses
 
     def dial(self, addresses: Sequence[str]) -> None:
@@ -225,7 +225,9 @@ class Link:
         assert self._registration is not None  # noqa: S101  the table has dialled
         return self._registration
 
-    def _reached(self, step: Step, text: str) -> None:
+    def _reached(self, step: Step, text: str, seconds: float | None = None) -> None:
+        if seconds is not None:
+            text += f" ({format_duration(seconds)})"
         self._memory.journal.step(step, text)
         self._owner.reached(step, str(self.target), text)
 

@@ -30,13 +30,12 @@ from callbridged.dns import show_address
 from callbridged.link_interface import ActiveLink, LinkDelegate, LinkInputs, LinkSettings
 from callbridged.refusals import broken, silent, stream_error
 from daemonkit.tasks import detach
-from daemonkit.units import format_duration
 
 
 class StepReport(Protocol):
     """Who wants to hear of each step that succeeded, with the real values in ``text``."""
 
-    def __call__(self, step: Step, text: str, /) -> None: ...
+    def __call__(self, step: Step, text: str, seconds: float, /) -> None: ...
 
 
 class Registration:
@@ -229,7 +228,7 @@ class Registration:
     def _tell(self, step: Step, text: str) -> None:
         """Report a step and how long it took since the last one."""
         now = self._clock.seconds()
-        self._report(step, f"{text} ({format_duration(now - self._began)})")
+        self._report(step, text, now - self._began)
         self._began = now
 
     def _guarded(self, what: Callable[[ActiveLink], None]) -> None:

@@ -108,6 +108,14 @@ def link_settings(config: Config) -> tuple[LinkSettings, tuple[str, ...]]:
     return settings, identity.warnings
 
 
+def find_servers(reactor: Any, config: Config, resolver: Resolver) -> Discovery:
+    """Answer how the XMPP servers are found: by the address that is set, or by SRV."""
+    address = config.callbridge.server_address
+    if address is not None:
+        return FixedAddress(address.host, address.port)
+    return SrvDiscovery(reactor, resolver, config.callbridge.domain, SystemRandom())
+
+
 def _started_pool(reactor: Any, threads: int, name: str) -> ThreadPool:
     pool = ThreadPool(0, threads, name)
     reactor.callWhenRunning(pool.start)
@@ -121,12 +129,7 @@ def make_service(reactor: Any, config: Config) -> MultiService:
     settings, identity_warnings = link_settings(config)
     pool = _started_pool(reactor, DNS_THREADS, "dns")
     resolver = Resolver(reactor, config.dns.nameservers, config.dns.timeout, pool=pool)
-    discovery: Discovery
-    if callbridge.server_address is not None:
-        address = callbridge.server_address
-        discovery = FixedAddress(address.host, address.port)
-    else:
-        discovery = SrvDiscovery(reactor, resolver, callbridge.domain, SystemRandom())
+    discovery = find_servers(reactor, config, resolver)
     opened = [(one.name, one.open(reactor)) for one in config.users.backends]
     backend = SeveralBackends(reactor, opened)
     warnings = [*config.warnings, *identity_warnings]

@@ -1,0 +1,204 @@
+"""One XMPP server, checked: steps 5 to 11, once, by the code that the daemon's links use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from cryptography import x509
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.words.xish.domish import Element
+
+from bridgewire import naming, tls
+from bridgewire.iq import RequestError, new_request
+from bridgewire.namespaces import TIME
+from bridgewire.steps import Reason, Step, StepFailure
+from callbridged.check.report import Outcome, Walk
+from callbridged.check.trace import Trace
+from callbridged.connect import connect
+from callbridged.dialer import AddressLookup, cancel
+from callbridged.discovery import Target
+from callbridged.link_interface import ActiveLink, LinkSettings
+from callbridged.refusals import (
+    LOST_REGISTERED,
+    LOST_REGISTERING,
+    LOST_SECURING,
+    SLOW_REGISTERING,
+    SLOW_SECURING,
+)
+from callbridged.registration import Registration
+
+#: Seconds by which the two clocks may differ before that is worth a warning.
+CLOCK_SKEW = 30.0
+#: Days before the end of a certificate that are worth one.
+EXPIRES_SOON = 30
+
+
+class Probe:
+    """Dials once, registers, and leaves: the inputs of a link, without the link.
+
+    Where a Call Bridge of this name has a link already the server refuses a second one (conflict),
+    but only after it has seen that the secret is right. So a link that is up is not disturbed.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        resolver: AddressLookup,
+        settings: LinkSettings,
+        target: Target,
+        trace: Trace,
+    ) -> None:
+        self.addresses: Sequence[str] = ()
+        self._reactor = reactor
+        self._resolver = resolver
+        self._settings = settings
+        self._target = target
+        self._trace = trace
+        self._outcomes: list[Outcome] = []
+        self._warnings: list[str] = []
+        self._over: Deferred[None] = Deferred()
+        self._gone: Deferred[None] = Deferred()
+        self._registration = Registration(reactor, settings, target, self, _Nobody(), self._reached)
+        self._state = Step.TLS
+
+    async def walk(self) -> Walk:
+        """Answer what was found at each step. Never raises for what goes wrong on the way."""
+        began = self._reactor.seconds()
+        try:
+            self.addresses = await self._resolver.addresses(self._target.host)
+            self._note(Step.ADDRESS, ", ".join(self.addresses), began)
+            began = self._reactor.seconds()
+            await self._register()
+        except StepFailure as failure:
+            if self._outcomes and self._outcomes[-1].step is failure.step:
+                self._outcomes.pop()  # it was begun, and that was all
+            self._outcomes.append(Outcome.failed(failure, self._reactor.seconds() - began))
+        return Walk(str(self._target), self._outcomes, self._warnings)
+
+    async def _register(self) -> None:
+        stream = self._registration.stream
+        self._trace.follow(str(self._target), stream)
+        factory = TLSMemoryBIOFactory(
+            self._settings.tls,
+            True,
+            Factory.forProtocol(lambda: stream),
+            clock=self._reactor,
+        )
+        timeout = self._settings.connect_timeout
+        await connect(self._reactor, self.addresses, self._target.port, factory, timeout)
+        overdue = self._reactor.callLater(timeout, self.overdue)
+        try:
+            await self._over
+        finally:
+            cancel(overdue)
+            stream.finish()
+            await self._gone
+
+    def _reached(self, step: Step, text: str, seconds: float) -> None:
+        transport = self._registration.stream.transport
+        certificate = tls.peer_certificate(transport)
+        if step is Step.TLS:
+            asked = bool(transport.getHandle().get_client_ca_list())
+            text += ", it asks for our certificate" if asked else ", it asks for no certificate"
+        elif step is Step.CERTIFICATE and certificate is not None:
+            text += (
+                f", issued by {naming.subject(certificate.issuer)}, {self._validity(certificate)}"
+            )
+        self._outcomes.append(Outcome(step, text, seconds))
+        if step is Step.ACTIVE:
+            self._end(None)
+
+    def _validity(self, certificate: x509.Certificate) -> str:
+        end = certificate.not_valid_after_utc
+        days = (end - datetime.now(UTC)).days
+        if days < EXPIRES_SOON:
+            self._warnings.append(
+                f"The certificate of {self._target} expires in {days} days, on {end:%Y-%m-%d}. "
+                "Renew it on that server, in time."
+            )
+        return f"until {end:%Y-%m-%d} ({days} days)"
+
+    def _note(self, step: Step, text: str, began: float) -> None:
+        self._outcomes.append(Outcome(step, text, self._reactor.seconds() - began))
+
+    def _end(self, failure: StepFailure | None) -> None:
+        if self._over.called:
+            return
+        if failure is None:
+            self._over.callback(None)
+        else:
+            self._over.errback(failure)
+
+    # What happens to the connection (`callbridged.link_interface.LinkInputs`)
+
+    def connected(self) -> None:
+        """TCP is up; TLS has begun."""
+
+    def secured(self) -> None:
+        self._state = Step.REGISTER
+        self._registration.open()
+
+    def accepted(self) -> None:
+        self._state = Step.ACTIVE
+        asked = Deferred.fromCoroutine(self._compare_clocks())
+        asked.addBoth(lambda _: self._registration.activate())
+
+    async def _compare_clocks(self) -> None:
+        """A certificate that is good here may look expired there, or the other way round."""
+        settings = self._settings
+        ask = new_request("get", settings.component, settings.domain, Element((TIME, "time")))
+        sent = datetime.now(UTC)
+        with suppress(RequestError, ValueError, TypeError):  # it need not know how late it is
+            answer = await self._registration.request(ask, settings.ping_timeout)
+            time = answer.firstChildElement()
+            utc = next(iter(time.elements(TIME, "utc"))) if time is not None else ""
+            skew = abs((datetime.fromisoformat(str(utc)) - sent).total_seconds())
+            if skew > CLOCK_SKEW:
+                self._warnings.append(
+                    f"The clock of {self._target} differs from this one by {skew:.0f} s. Let both "
+                    "hosts take the time from the network (NTP)."
+                )
+
+    def failed(self, failure: StepFailure) -> None:
+        if failure.reason is Reason.CONFLICT:
+            text = "the secret is right; a link of this name is up there, and was left alone"
+            self._outcomes.append(Outcome(Step.REGISTERED, text))
+            self._end(None)
+        else:
+            self._end(failure)
+
+    def closed(self) -> None:
+        self.lost(None)
+
+    def lost(self, why: StepFailure | None) -> None:
+        lost = {Step.TLS: LOST_SECURING, Step.REGISTER: LOST_REGISTERING}
+        self._end(why or lost.get(self._state, LOST_REGISTERED))
+        if not self._gone.called:
+            self._gone.callback(None)
+
+    def overdue(self) -> None:
+        """It took too long."""
+        self._end(SLOW_SECURING if self._state is Step.TLS else SLOW_REGISTERING)
+
+    def start(self) -> None: ...
+    def postpone(self) -> None: ...
+    def resolved(self, addresses: Sequence[str]) -> None: ...
+    def retry(self) -> None: ...
+    def stop(self) -> None: ...
+    def drained(self) -> None: ...
+
+
+class _Nobody:
+    """Takes no logins (`callbridged.link_interface.LinkDelegate`)."""
+
+    def link_registered(self, link: ActiveLink) -> None: ...
+    def link_received(self, link: ActiveLink, element: Element) -> None: ...
+    def link_draining(self, link: ActiveLink) -> Deferred[None]:
+        raise NotImplementedError
+
+    def link_lost(self, link: ActiveLink) -> None: ...

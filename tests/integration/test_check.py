@@ -1,0 +1,140 @@
+"""``callbridgectl check`` against real servers: what an operator reads about each fault."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from twisted.trial.unittest import TestCase
+
+from tests.support.site import Site
+
+
+class CheckCase(TestCase):
+    """Two XMPP servers and one Call Bridge, which is not started."""
+
+    def setUp(self) -> None:
+        self.site = site = Site()
+        self.addCleanup(site.close)
+        self.servers = [site.server("xmpp1", "127.0.0.2"), site.server("xmpp2", "127.0.0.3")]
+        self.bridge = site.bridge()
+        site.enrol(self.bridge)
+        site.user("alice", "wonderland")
+        site.nameserver.start()
+        for server in self.servers:
+            server.process.start()
+        for server in self.servers:
+            server.process.wait_for("ready: ")
+
+    def check(self, *arguments: str, typed: str = "", ok: bool) -> dict[str, Any]:
+        """What it says as JSON; ``ok``: is the exit status 0?"""
+        done = self.bridge.command("--json", "check", *arguments, typed=typed, check=False)
+        self.assertEqual(done.returncode, 0 if ok else 1, done.stdout + done.stderr)
+        report: dict[str, Any] = json.loads(done.stdout)
+        self.assertIs(report["ok"], ok)
+        return report
+
+    def failed(self, steps: list[dict[str, Any]]) -> tuple[str, str]:
+        """The step that failed, and the reason. None comes after it."""
+        self.assertEqual([one["ok"] for one in steps[:-1]], [True] * (len(steps) - 1))
+        return steps[-1]["step"], steps[-1]["reason"]
+
+
+class CheckTests(CheckCase):
+    """All is well, or one thing is not."""
+
+    def test_well(self) -> None:
+        """Every step is walked towards every server, and the link is not left behind."""
+        report = self.check(ok=True)
+        self.assertEqual([one["step"] for one in report["steps"]], ["configuration", "port", "srv"])
+        steps = ["address", "connect", "tls", "certificate", "register", "registered", "active"]
+        for target in report["targets"]:
+            self.assertEqual([one["step"] for one in target["steps"]], steps)
+        text = " ".join(self.bridge.command("check").stdout.split())
+        for words in ("TLSv1.3", "issued by CN=Example CA", "SUCCESS: all steps, at 2 XMPP server"):
+            self.assertIn(words, text)
+        self.servers[0].wait_state("cb1", "down")
+
+    def test_running(self) -> None:
+        """A daemon that is registered keeps its link, and the check says that it is there."""
+        self.bridge.process.start()
+        self.bridge.wait_registered(2)
+        before = self.bridge.links()
+        report = self.check(ok=True)
+        for target in report["targets"]:
+            self.assertIn("a link of this name is up there", target["steps"][-1]["text"])
+        self.assertEqual(self.bridge.links(), before)
+
+    def test_secret_of_one(self) -> None:
+        """A secret that differs on one server is found, though the other one is fine."""
+        self.servers[1].command("callbridge", "del", "cb1")
+        self.servers[1].command("callbridge", "add-secret", "cb1", typed="another\n")
+        first, second = self.check(ok=False)["targets"]
+        self.assertTrue(first["ok"])
+        self.assertEqual(self.failed(second["steps"]), ("register", "authentication-failure"))
+        self.assertIn("xmppctl callbridge list", second["steps"][-1]["remedy"])
+
+    def test_unknown_at_one(self) -> None:
+        """So is a name that one server does not know."""
+        self.servers[1].command("callbridge", "del", "cb1")
+        _, second = self.check(ok=False)["targets"]
+        self.assertEqual(self.failed(second["steps"]), ("register", "host-unknown"))
+
+    def test_down(self) -> None:
+        """A server that does not run."""
+        self.servers[0].stop()
+        first, second = self.check(ok=False)["targets"]
+        self.assertEqual(self.failed(first["steps"]), ("connect", "connect-refused"))
+        self.assertTrue(second["ok"])
+        done = self.bridge.command("check", check=False)
+        self.assertIn("FAILURE: xmpp1.example.com", done.stdout)
+        self.assertIn("step 6 (connect), connect-refused", done.stdout)
+
+    def test_no_record(self) -> None:
+        """With no SRV record it ends there, and says which one is missing."""
+        self.site.nameserver.stop()
+        self.site.zone.srv = []
+        self.site.nameserver.start()
+        report = self.check(ok=False)
+        self.assertEqual(self.failed(report["steps"]), ("srv", "no-such-service"))
+        self.assertIn("_xmpp-component._tcp.example.com", report["steps"][-1]["text"])
+
+    def test_login(self) -> None:
+        """A password is tried by each mechanism that is offered; a wrong one fails."""
+        login = self.check("--login", "alice", typed="wonderland\n", ok=True)["login"]
+        self.assertIn("alice by SCRAM-SHA-256", login["text"])
+        login = self.check("--login", "alice", typed="wrong\n", ok=False)["login"]
+        self.assertEqual((login["step"], login["reason"]), ("login", "authentication-failure"))
+
+    def test_trace(self) -> None:
+        """The trace has both directions, no proof of the secret, and no other reader."""
+        trace = self.site.directory / "trace"
+        self.check("--trace", str(trace), ok=True)
+        text = trace.read_text()
+        self.assertEqual(text.count("<handshake>(hidden)</handshake>"), 2)
+        self.assertIn(" < <stream:stream", text)
+        self.assertEqual(trace.stat().st_mode & 0o777, 0o600)
+
+
+class OddTests(CheckCase):
+    """Nothing fails, and something is odd."""
+
+    def warned(self, words: str) -> None:
+        warnings = self.check(ok=True)["warnings"]
+        self.assertTrue(any(words in one for one in warnings), warnings)
+
+    def test_records(self) -> None:
+        """No record for clients, and two that lead to the same host."""
+        self.warned("_xmpp-client._tcp.example.com")
+        self.site.nameserver.stop()
+        self.site.zone.hosts["xmpp2.example.com"] = ["127.0.0.2"]
+        port = self.servers[0].component_port
+        self.site.zone.srv = [(10, 10, port, "xmpp1.example.com"), (20, 0, port, "example.com")]
+        self.site.zone.hosts["example.com"] = ["127.0.0.2"]
+        self.site.nameserver.start()
+        self.warned("are the same host, 127.0.0.2")
+
+    def test_end_is_near(self) -> None:
+        """Certificates that end within a month, on either side."""
+        self.warned("Our certificate expires in")
+        self.warned("The certificate of xmpp1.example.com")
