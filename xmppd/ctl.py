@@ -11,6 +11,7 @@ from daemonkit import calling
 from daemonkit.ctl import Frame, show
 from daemonkit.hosts import parse_domain
 from daemonkit.terminal import CtlFailure, paint, pairs, printable, read_secret, table
+from xmppd.check.ctl import add_check_command
 from xmppd.components.registry import Registry, RegistryFault, normal_name
 from xmppd.config import DEFAULT_PATH, Config, load
 from xmppd.ctl_sessions import add_session_commands, local_time
@@ -69,6 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     listing.add_argument("--domain", metavar="DOMAIN", help="of this XMPP domain only")
     frame.command("status", status, "shows server, links, sessions and logins")
     add_session_commands(frame)
+    add_check_command(frame)
     return frame.run(argv, expected=(RegistryFault,))
 
 

@@ -1,0 +1,1 @@
+"""``xmppctl check``: what xmppd needs, looked at before or while it runs."""

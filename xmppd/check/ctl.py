@@ -1,0 +1,70 @@
+"""``xmppctl check``."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Iterator
+
+from daemonkit.ctl import Frame, show
+from daemonkit.hosts import HostPort, parse_host_port
+from daemonkit.ini import ConfigurationFault
+from xmppd.check import conditions
+from xmppd.check.condition import Condition, Result, failure, success
+from xmppd.config import load
+
+_DETAILS = """\
+One line for each condition: SUCCESS, WARNING or FAILURE, and what to do. The
+exit status is 1 if there is a FAILURE. It needs no running xmppd, and does not
+disturb one. Run it as root, or as the daemon's user: it reads the keys."""
+
+
+def add_check_command(frame: Frame) -> None:
+    """Add ``check``."""
+    command = frame.command(
+        "check", check, "looks at all that xmppd needs, before it runs", details=_DETAILS
+    )
+    command.add_argument(
+        "--nameserver",
+        metavar="HOST[:PORT]",
+        type=_nameserver,
+        help="ask this one for DNS records, and not the system's",
+    )
+
+
+def check(options: Namespace) -> int:
+    """Print every condition; 1 if one does not hold."""
+    found = list(_conditions(options))
+    show(
+        options,
+        [one.as_json() for one in found],
+        lambda: (line for one in found for line in one.lines()),
+    )
+    return 1 if any(one.result is Result.FAILURE for one in found) else 0
+
+
+def _conditions(options: Namespace) -> Iterator[Condition]:
+    # Here, as it takes a while to load, and the other commands do not need it.
+    from xmppd.check.records import records
+
+    try:
+        config = load(options.config)
+    except ConfigurationFault as fault:
+        for one in fault.faults:
+            yield failure("configuration", f"{fault.path}, {one}")
+        return
+    yield success("configuration", f"{options.config} can be used.")
+    daemon, held = conditions.running(config)
+    yield daemon
+    yield from conditions.certificates(config)
+    yield from conditions.registry(config)
+    yield from conditions.ports(config, held)
+    yield from records(config, options.nameserver)
+    yield from conditions.limits()
+    yield from conditions.clock()
+
+
+def _nameserver(text: str) -> HostPort:
+    try:
+        return parse_host_port(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
