@@ -15,7 +15,7 @@
 Each key has a leaky bucket of failures. `free` failures at once cost nothing, and then as many in
 each `window` as have leaked out. Above that, turns come ever further apart, also for those who ask
 in parallel, and at `most` there are none for the time of a `pause`. So in the long run a key has
-`free` failures in each `window`, whatever it does.
+`free` failures in each `window`, whatever it does, where attempts are answered within `HURRY`.
 
 A success clears nothing: who guesses may well have one good account.
 """
@@ -30,13 +30,11 @@ from dataclasses import dataclass, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-#: Seconds that an attempt is thought to be a failure that is still to come. One that takes longer
-#: is slow, through no fault of its key, and holds up nobody.
+from daemonkit.failures import Failures
+
+#: Seconds that an attempt is taken for a failure that is still to come. One that takes longer is
+#: slow, through no fault of its key, and holds up nobody.
 HURRY = 1.0
-#: Failures. Levels are computed from times, and come out a little off.
-_TOLERANCE = 1e-6
-#: Of the keys, what is forgotten at once when there are too many.
-_TENTH = 10
 
 
 class Refused(Exception):
@@ -53,13 +51,33 @@ class Refused(Exception):
 
 @dataclass(eq=False)
 class Turn:
-    """One attempt, under way. Say how it ended, once: `failed`, or `over` for anything else."""
+    """One attempt, under way. Say how it ended, once: `failed`, or `over` for anything else.
+
+    ``since``: when it began, or went on.
+    """
 
     _throttle: Throttle
     _key: Hashable
     _lane: _Lane
-    began: float
+    since: float
+    _held: bool = False
     _ended: bool = False
+
+    def hold(self) -> None:
+        """The next move is its peer's: however long that takes, it may still become a failure."""
+        if not self._ended and not self._held:
+            self._held = True
+            self._lane.held += 1
+            self._lane.discard(self)
+
+    def resume(self) -> None:
+        """The peer has moved."""
+        if self._held:
+            self._held = False
+            self._lane.held -= 1
+            self.since = self._throttle._clock.seconds()
+            self._lane.fresh.append(self)
+            self._throttle._serve(self._key, self._lane)
 
     def failed(self) -> bool:
         """It failed, by a fault of its key's. True where this begins a pause."""
@@ -72,21 +90,30 @@ class Turn:
     def over(self) -> None:
         """It succeeded, or was given up, or nobody can say. No harm in saying so twice."""
         if not self._ended:
+            self.resume()
             self._ended = True
-            self._throttle._leave(self._key, self._lane, self)
+            self._lane.discard(self)
+            self._lane.under_way -= 1
+            self._throttle._serve(self._key, self._lane)
 
 
 @dataclass(eq=False)
 class _Lane:
     """A key's attempts at the moment."""
 
-    #: How many are under way, and those of them that began less than `HURRY` ago, in order.
+    #: How many are under way, and of them: how many are held, and those that began, or went on,
+    #: less than `HURRY` ago, in order.
     under_way: int = 0
+    held: int = 0
     fresh: deque[Turn] = field(default_factory=deque)
     waiting: deque[Deferred[Turn]] = field(default_factory=deque)
     next_at: float = 0.0
     timer: IDelayedCall | None = None
     serving: bool = False
+
+    def discard(self, turn: Turn) -> None:
+        if turn in self.fresh:
+            self.fresh.remove(turn)
 
 
 class Throttle:
@@ -110,21 +137,10 @@ class Throttle:
         wait longer for a turn is refused at once.
         """
         self._clock = clock
-        self._free = free
-        self._most = most
-        self._leak = free / window
-        self._pause = pause
-        self._slowest = slowest
         self._patience = patience
-        self._size = size
-        #: When a key's bucket will be empty, and when its next turn is. All leak alike, so the one
-        #: that is empty first is the least harmful now and at any other time.
-        self._buckets: dict[Hashable, tuple[float, float]] = {}
-        #: When the fullest bucket that was forgotten will be empty. A key that is not remembered is
-        #: taken to have had that one: nobody gets rid of failures by failing under many keys.
-        self._forgotten = -math.inf
-        #: When pauses end. All are as long, so the first in here ends first.
-        self._pauses: dict[Hashable, float] = {}
+        self._failures = Failures(
+            clock, free=free, most=most, window=window, pause=pause, slowest=slowest, size=size
+        )
         self._lanes: dict[Hashable, _Lane] = {}
 
     async def turn(self, key: Hashable) -> Turn:
@@ -139,10 +155,11 @@ class Throttle:
         if left:
             raise Refused(left, paused=True)
         lane = self._lanes.setdefault(key, _Lane())
-        wait = self._ready_at(key, lane) - self._clock.seconds()
-        if wait <= 0 and not lane.waiting:
+        ready_at, now = self._ready_at(key, lane), self._clock.seconds()
+        if ready_at <= now and not lane.waiting:
             return self._begin(key, lane)
-        wait = max(wait, 0.0) + len(lane.waiting) * self._gap(self.level(key))
+        gap = self._failures.gap(key)
+        wait = gap * len(lane.waiting) + (max(0.0, ready_at - now) if ready_at < math.inf else gap)
         if wait > self._patience:
             self._tidy(key, lane)
             raise Refused(wait, paused=False)
@@ -157,25 +174,20 @@ class Throttle:
             raise
 
     def level(self, key: Hashable) -> float:
-        """Answer how many failures of ``key`` count now."""
-        empty_at, _ = self._buckets.get(key, (self._forgotten, 0.0))
-        return max(0.0, (empty_at - self._clock.seconds()) * self._leak)
+        """Answer how many failures of ``key`` count now; `most` at most."""
+        return self._failures.level(key)
 
     def paused(self, key: Hashable) -> float:
         """Answer how many seconds of a pause ``key`` has left."""
-        return max(0.0, self._pauses.get(key, 0.0) - self._clock.seconds())
+        return self._failures.paused(key)
 
     def pauses(self) -> list[tuple[Hashable, float]]:
         """Answer who is paused, and for how many seconds more; the one that ends first in front."""
-        self._end_pauses()
-        now = self._clock.seconds()
-        return [(key, end - now) for key, end in self._pauses.items()]
+        return self._failures.pauses()
 
     def forgive(self, key: Hashable) -> bool:
         """Forget the failures of ``key``; True where it was paused."""
-        was_paused = self.paused(key) > 0
-        self._pauses.pop(key, None)
-        self._buckets[key] = (-math.inf, 0.0)  # not as if it had never been seen
+        was_paused = self._failures.forgive(key)
         lane = self._lanes.get(key)
         if lane is not None:
             lane.next_at = 0.0
@@ -184,46 +196,22 @@ class Throttle:
 
     def _count(self, key: Hashable) -> bool:
         """One more failure. True where a pause begins."""
-        now = self._clock.seconds()
-        level = min(self.level(key) + 1.0, self._most)
-        if key not in self._buckets and len(self._buckets) >= self._size:
-            self._make_room()
-        self._buckets[key] = (now + level / self._leak, now + self._gap(level))
-        self._end_pauses()
-        may_go_on = level <= self._most - 1 + _TOLERANCE  # some has leaked out since the first
-        if may_go_on or key in self._pauses or len(self._pauses) >= self._size:
-            return False
-        self._pauses[key] = now + self._pause
+        begins = self._failures.count(key)
         lane = self._lanes.get(key)
-        while lane is not None and lane.waiting:
-            lane.waiting.popleft().errback(Refused(self._pause, paused=True))
-        return True
-
-    def _gap(self, level: float) -> float:
-        """Answer the seconds from one turn to the next."""
-        above = math.ceil(level - self._free - _TOLERANCE)
-        return min(self._slowest, 2.0 ** min(above - 1, 30)) if above > 0 else 0.0
-
-    def _make_room(self) -> None:
-        """Forget the least harmful; not one by one, since to look for them takes a while."""
-        order = sorted(self._buckets, key=lambda key: self._buckets[key][0])
-        for key in order[: len(order) // _TENTH + 1]:
-            self._forgotten = max(self._forgotten, self._buckets.pop(key)[0])
-
-    def _end_pauses(self) -> None:
-        now = self._clock.seconds()
-        while self._pauses and next(iter(self._pauses.values())) <= now:
-            del self._pauses[next(iter(self._pauses))]
+        while begins and lane is not None and lane.waiting:
+            refused = Refused(self._failures.paused(key), paused=True)
+            lane.waiting.popleft().errback(refused)
+        return begins
 
     def _ready_at(self, key: Hashable, lane: _Lane) -> float:
         """Answer when the next turn of ``key`` can be, if no other one ends before."""
         old = self._clock.seconds() - HURRY
-        while lane.fresh and lane.fresh[0].began <= old:
+        while lane.fresh and lane.fresh[0].since <= old:
             lane.fresh.popleft()
-        at = max(lane.next_at, self._buckets.get(key, (0.0, 0.0))[1])
+        at = max(lane.next_at, self._failures.not_before(key))
         # Should all of them fail, there is a pause: more would be too many.
-        if len(lane.fresh) >= max(1.0, self._most - self.level(key)):
-            at = max(at, lane.fresh[0].began + HURRY)
+        if len(lane.fresh) + lane.held >= max(1.0, self._failures.left(key)):
+            at = max(at, lane.fresh[0].since + HURRY) if lane.fresh else math.inf
         return at
 
     def _begin(self, key: Hashable, lane: _Lane) -> Turn:
@@ -231,14 +219,8 @@ class Throttle:
         turn = Turn(self, key, lane, now)
         lane.under_way += 1
         lane.fresh.append(turn)
-        lane.next_at = now + self._gap(self.level(key))
+        lane.next_at = now + self._failures.gap(key)
         return turn
-
-    def _leave(self, key: Hashable, lane: _Lane, turn: Turn) -> None:
-        lane.under_way -= 1
-        if turn in lane.fresh:
-            lane.fresh.remove(turn)
-        self._serve(key, lane)
 
     def _serve(self, key: Hashable, lane: _Lane) -> None:
         """Let those go on who wait and whose turn it is."""
@@ -256,7 +238,9 @@ class Throttle:
             lane.timer.cancel()
         lane.timer = None
         if lane.waiting:
-            wait = max(0.0, self._ready_at(key, lane) - self._clock.seconds())
-            lane.timer = self._clock.callLater(wait, self._serve, key, lane)
+            ready_at = self._ready_at(key, lane)
+            if ready_at < math.inf:  # else somebody has to move first
+                wait = max(0.0, ready_at - self._clock.seconds())
+                lane.timer = self._clock.callLater(wait, self._serve, key, lane)
         elif not lane.under_way and self._lanes.get(key) is lane:
             del self._lanes[key]

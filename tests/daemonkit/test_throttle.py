@@ -33,7 +33,7 @@ class ThrottleCase(SynchronousTestCase):
         """A turn that comes at once."""
         return self.successResultOf(self.ask(key))
 
-    def fail(self, count: int, key: str = "a") -> list[float]:
+    def fail_often(self, count: int, key: str = "a") -> list[float]:
         """Fail so often, one after the other, and answer how long each waited for its turn."""
         waits = []
         for _ in range(count):
@@ -55,7 +55,7 @@ class OneKeyTests(ThrottleCase):
 
     def test_slower(self) -> None:
         """After so many failures turns come further and further apart."""
-        self.assertEqual(self.fail(FREE + 6), [0.0] * (FREE + 1) + [1.0, 2.0, 4.0, 8.0, 8.0])
+        self.assertEqual(self.fail_often(FREE + 6), [0.0] * (FREE + 1) + [1.0, 2.0, 4.0, 8.0, 8.0])
 
     def test_pause(self) -> None:
         """After too many there are no turns for a while; the failure that begins it says so."""
@@ -84,7 +84,7 @@ class OneKeyTests(ThrottleCase):
         """Who succeeds in between is slowed down, and paused, all the same."""
         turns = 0
         while not self.throttle.paused("a"):
-            self.fail(1)
+            self.fail_often(1)
             if not self.throttle.paused("a"):
                 self.take_late().over()
             turns += 1
@@ -128,9 +128,30 @@ class OneKeyTests(ThrottleCase):
             self.assertEqual(sum(one.called for one in asked), second * MOST)
             self.clock.advance(1.0)
 
+    def test_held(self) -> None:
+        """Turns in which the peer has the next move are no way to have more of them."""
+        turns = [self.take() for _ in range(MOST)]
+        for turn in turns:
+            turn.hold()
+        first, second, third = (self.ask() for _ in range(3))
+        self.clock.advance(100.0)
+        for late in (first, second, third):
+            self.assertNoResult(late)
+        turns[0].over()
+        last = self.successResultOf(first)
+        last.hold()
+        turns[1].resume()
+        self.assertNoResult(second)
+        self.clock.advance(1.0)
+        self.successResultOf(second).over()
+        self.successResultOf(third).over()
+        for turn in (*turns[1:], last):
+            self.assertFalse(turn.failed() and turn is not last)
+        self.assertEqual((self.throttle._lanes, self.clock.getDelayedCalls()), ({}, []))
+
     def test_too_many_wait(self) -> None:
         """Who would wait for too long is refused at once, and told for how long."""
-        self.fail(FREE + 5)
+        self.fail_often(FREE + 5)
         self.assertNoResult(self.ask())
         refused = self.refused()
         self.assertEqual((refused.seconds, refused.paused), (16.0, False))
@@ -147,7 +168,7 @@ class OneKeyTests(ThrottleCase):
     def test_given_up(self) -> None:
         """Who gives up waiting leaves their place to the next, and nothing behind."""
         self.throttle = self.make(patience=1000.0)
-        self.fail(FREE + 1)
+        self.fail_often(FREE + 1)
         first, second = self.ask(), self.ask()
         first.cancel()
         self.failureResultOf(first, CancelledError)
@@ -181,10 +202,10 @@ class OneKeyTests(ThrottleCase):
     def test_now_and_then(self, between: list[float], at_once: int) -> None:
         """Failures that are not too many in each window are never noticed."""
         self.setUp()
-        self.assertEqual(self.fail(at_once), [0.0] * at_once)
+        self.assertEqual(self.fail_often(at_once), [0.0] * at_once)
         for seconds in between:
             self.clock.advance(seconds)
-            self.assertEqual(self.fail(1), [0.0])
+            self.assertEqual(self.fail_often(1), [0.0])
 
     @settings(deadline=None, max_examples=50)
     @given(st.data(), st.integers(1, 30))
@@ -195,27 +216,28 @@ class OneKeyTests(ThrottleCase):
         failures = 0
         for _ in range(data.draw(st.integers(1, 60))):
             while len(asked) < at_once:
-                asked.append(self.ask())
-            for one in asked:
-                if not one.called:
-                    continue
-                result = one.result
-                one.addErrback(lambda failure: failure.trap(Refused))
-                if isinstance(result, Turn):
+                asked.append(self.ask().addErrback(lambda one: one.trap(Refused, CancelledError)))
+            while answered := [one for one in asked if one.called]:
+                asked = [one for one in asked if not one.called]
+                for one in answered:
+                    result = one.result
+                    if not isinstance(result, Turn):
+                        continue
                     if data.draw(st.booleans()):
                         result.failed()
                         failures += 1
                     else:
                         result.over()
-            asked = [one for one in asked if not one.called]
             self.clock.advance(data.draw(st.sampled_from([0.0, 0.5, 3.0, 70.0, PAUSE])))
         leaked = self.clock.seconds() * FREE / WINDOW
         self.assertLessEqual(failures, MOST + leaked + 1)
         for one in asked:
-            one.addErrback(lambda failure: failure.trap(Refused, CancelledError))
-            if one.called and isinstance(one.result, Turn):
+            if not one.called:
+                one.cancel()
+        for one in asked:
+            if isinstance(one.result, Turn):
                 one.result.over()
-            one.cancel()
+        self.assertEqual(self.throttle._lanes, {})
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
@@ -263,9 +285,9 @@ class ManyKeysTests(ThrottleCase):
     def test_memory(self) -> None:
         """What is remembered is bounded, and the least harmful is what is forgotten."""
         self.throttle = self.make(size=100)
-        self.fail(4, "harmful")
+        self.fail_often(4, "harmful")
         for number in range(250):
             self.take(f"other {number}").failed()
-        self.assertLessEqual(len(self.throttle._buckets), 100)
+        self.assertLessEqual(len(self.throttle._failures._buckets), 100)
         self.assertEqual(self.throttle._lanes, {})
-        self.assertIn("harmful", self.throttle._buckets)
+        self.assertIn("harmful", self.throttle._failures._buckets)
