@@ -10,11 +10,11 @@ from typing import Literal, cast, get_args
 from daemonkit.hosts import parse_domain, parse_name
 from daemonkit.ini import IniReader, Section, Setting
 from daemonkit.listen import parse_listen
+from xmppd.config_limits import FailedLoginLimits, Limits, read_failed_logins, read_limits
 from xmppd.external_services import ExternalServices, read_external_services
-from xmppd.proxies import Network
+from xmppd.networks import Network, parse_network
 from xmppd.web.urls import (
     default_websocket_url,
-    parse_network,
     parse_origin,
     parse_websocket_url,
 )
@@ -126,6 +126,8 @@ class Config:
     client: Client
     login: Login
     session: Session
+    limits: Limits
+    failed_logins: FailedLoginLimits | None
     further_domains: tuple[ServedDomain, ...]
     external_services: Mapping[str, ExternalServices]
     settings: tuple[Setting, ...] = field(repr=False, compare=False)
@@ -203,6 +205,8 @@ def load(path: Path, *, check_files: bool = True) -> Config:
                 "resumption_timeout", 300.0, minimum=0.0, maximum=86_400.0
             ),
         ),
+        limits=read_limits(reader.section("limits")),
+        failed_logins=read_failed_logins(reader.section("failed_logins")),
         further_domains=further_domains,
         external_services=read_external_services(
             reader, [ours.domain, *(one.name for one in further_domains)]

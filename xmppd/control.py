@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -13,6 +14,8 @@ from twisted.logger import Logger
 from bridgewire.jid import JID, InvalidFormat, parse_jid
 from bridgewire.session_end import MAX_REASON, is_reason
 from daemonkit.control import CommandError
+from daemonkit.hosts import is_address
+from daemonkit.networks import network_of
 from xmppd.ending import describe, kick, matching
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 #: Sessions in one answer, at most and unless another number is asked for.
 MAX_SESSIONS = 10_000
 DEFAULT_SESSIONS = 1000
+#: Paused networks in a status.
+MAX_PAUSES = 100
 
 log = Logger()
 
@@ -51,6 +56,9 @@ def commands(server: Server) -> Mapping[str, Callable[[dict[str, Any]], object]]
             ],
             "sessions": len(server.sessions),
             "waiting_logins": sum(domain.logins.waiting for domain in server.domains.values()),
+            "connections": len(server.clients.connections),
+            "not_logged_in": len(server.clients.unauthenticated),
+            **_paused(server),
         }
 
     def callbridge_removed(arguments: dict[str, Any]) -> object:
@@ -88,11 +96,33 @@ def commands(server: Server) -> Mapping[str, Callable[[dict[str, Any]], object]]
         log.info("an operator ended {what}", what=describe(count, jid.full(), reason))
         return {"jid": jid.full(), "ended": count}
 
+    def unpause(arguments: dict[str, Any]) -> object:
+        """The failed logins of an address, or of its network, are forgotten."""
+        text = str(arguments.get("address", ""))
+        network = network_of(text.removesuffix("/64"))
+        if not is_address(network.removesuffix("/64")):
+            raise CommandError(f"{text!r:.80} is no address. Write it like 203.0.113.7.")
+        was_paused = server.failed_logins.forgive(network)
+        log.info("an operator let logins from {network} in again", network=network)
+        return {"network": network, "was_paused": was_paused}
+
     return {
         "status": status,
         "callbridge-removed": callbridge_removed,
         "sessions": sessions,
         "kick": end,
+        "unpause": unpause,
+    }
+
+
+def _paused(server: Server) -> dict[str, object]:
+    found = server.failed_logins.pauses()
+    return {
+        "paused_networks": [
+            {"network": network, "seconds_left": math.ceil(left)}
+            for network, left in found[:MAX_PAUSES]
+        ],
+        "paused_networks_total": len(found),
     }
 
 

@@ -14,6 +14,7 @@ from daemonkit.terminal import CtlFailure, paint, pairs, printable, read_secret,
 from xmppd.check.ctl import add_check_command
 from xmppd.components.registry import Registry, RegistryFault, normal_name
 from xmppd.config import DEFAULT_PATH, Config, load
+from xmppd.ctl_networks import add_network_commands, connections, pauses
 from xmppd.ctl_sessions import add_session_commands, local_time
 
 EXAMPLES = """\
@@ -29,9 +30,10 @@ examples:
   xmppctl --json status
   xmppctl sessions alice
   xmppctl kick alice@example.com --reason "see the help desk"
+  xmppctl unpause 203.0.113.7
 
 The callbridge commands work whether or not xmppd runs, and one that runs
-obeys at once. status, sessions and kick ask the xmppd that runs.
+obeys at once. status, sessions, kick and unpause ask the xmppd that runs.
 """
 
 _ON_SECRETS = """\
@@ -71,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     frame.command("status", status, "shows server, links, sessions and logins")
     add_session_commands(frame)
     add_check_command(frame)
+    add_network_commands(frame)
     return frame.run(argv, expected=(RegistryFault,))
 
 
@@ -215,10 +218,12 @@ def describe(answer: dict[str, Any]) -> Iterator[str]:
             ("Domain", answer["domain"]),
             ("Server", answer.get("hostname", "")),
             ("Sessions", answer["sessions"]),
+            *connections(answer),
             ("Waiting logins", answer["waiting_logins"]),
             ("Call Bridges", len(answer["callbridges"]) or "none; xmppctl callbridge add NAME"),
         ]
     )
+    yield from pauses(answer)
     if len(domains) > 1:
         yield ""
         keys = ("domain", "sessions", "waiting_logins")

@@ -13,7 +13,8 @@ from twisted.internet.protocol import ServerFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from daemonkit.quiet import Quiet
-from xmppd.proxies import TrustedProxies, plain_address
+from xmppd.networks import plain_address
+from xmppd.proxies import TrustedProxies
 from xmppd.proxy_protocol import ProxiedFactory
 
 #: Connections that the kernel holds until we accept them. Below 511, forty clients that connect

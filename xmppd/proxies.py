@@ -4,37 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import ip_address
 
-Network = IPv4Network | IPv6Network
-
-
-def plain_address(host: str) -> str:
-    """Answer an address as it is counted and logged: an IPv4 one that came over IPv6 is IPv4.
-
-    What is no address, like the nothing that a UNIX socket has, stays as it is.
-    """
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(address)
+from xmppd.networks import Networks, plain_address
 
 
 @dataclass(frozen=True)
-class TrustedProxies:
+class TrustedProxies(Networks):
     """The networks of ``[client] trusted_proxies``."""
-
-    networks: tuple[Network, ...] = ()
-
-    def __contains__(self, host: object) -> bool:
-        try:
-            address = ip_address(plain_address(str(host)).partition("%")[0])
-        except ValueError:
-            return False
-        return any(address in network for network in self.networks)
 
     def client(self, forwarded: Iterable[str]) -> str | None:
         """Answer who the values of ``X-Forwarded-For`` say that a proxy's client is.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from twisted.application.service import IService, MultiService, Service
@@ -12,17 +13,22 @@ from twisted.words.xish.domish import Element
 
 from daemonkit.control import ControlService
 from daemonkit.notify import notify
+from daemonkit.throttle import Throttle
 from xmppd.clients.connected import Clients
 from xmppd.components.admission import Admission, Refused
 from xmppd.components.connected import Components
 from xmppd.components.registry import Registry
 from xmppd.components.stream import Times
 from xmppd.config import ClientPort, Config
+from xmppd.config_limits import FailedLoginLimits
 from xmppd.control import commands
 from xmppd.domain import Domain, load_contexts
 from xmppd.ending import end_for_callbridge
+from xmppd.failed_logins import FailedLogins
 from xmppd.listeners import listener
 from xmppd.login import Logins
+from xmppd.networks import Networks
+from xmppd.places import Places
 from xmppd.proxies import TrustedProxies
 from xmppd.queries import ServerQueries
 from xmppd.router import Domains, Router
@@ -67,14 +73,26 @@ class Server:
         )
         for name in contexts:
             self.routing.routers[name] = self._router(name)
+        client = config.client
+        limits = config.limits
+        unlimited = Networks((*limits.unlimited_networks, *client.trusted_proxies))
+        throttle = _throttle(reactor, config.failed_logins)
+        self.failed_logins = FailedLogins(reactor, throttle, unlimited)
         self.clients = Clients(
             clock=reactor,
             domains=self.domains,
-            login_timeout=config.client.login_timeout,
+            login_timeout=client.login_timeout,
             sessions=self.sessions,
             route=self.routing.route,
             tls_context=lambda domain: contexts[domain.name].client,
+            failed_logins=self.failed_logins,
             resumption_timeout=config.session.resumption_timeout,
+            connections=Places(
+                limits.max_connections, limits.max_connections_per_address, unlimited
+            ),
+            unauthenticated=Places(
+                limits.max_not_logged_in, limits.max_not_logged_in_per_address, unlimited
+            ),
         )
 
     def _router(self, domain: str) -> Router:
@@ -97,6 +115,10 @@ class Server:
             return self.admission.known(domain, name)
         except Refused:  # the registry cannot be read: its link will say so; nobody knows till then
             return True
+
+
+def _throttle(reactor: Any, limits: FailedLoginLimits | None) -> Throttle | None:
+    return None if limits is None else Throttle(reactor, **asdict(limits))
 
 
 class Answers:

@@ -6,6 +6,7 @@ import re
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
@@ -16,9 +17,11 @@ from bridgewire.namespaces import CLIENT, SASL
 from bridgewire.sasl import sasl_failure
 from bridgewire.session_end import SessionEnded
 from tests.support.memory import Peer
-from xmppd.clients.connected import MAX_NOT_LOGGED_IN, Clients
+from xmppd.clients.connected import Clients
 from xmppd.domain import Domain
+from xmppd.failed_logins import FailedLogins
 from xmppd.login import Logins
+from xmppd.places import Places
 from xmppd.router import Router
 from xmppd.sessions import Sessions
 
@@ -71,8 +74,13 @@ class ClientCase(SynchronousTestCase):
             sessions=self.sessions,
             route=self.router.route,
             tls_context=lambda domain: "context",
+            failed_logins=self.failed_logins(),
             resumption_timeout=300.0,
+            unauthenticated=Places(40, 10),
         )
+
+    def failed_logins(self) -> FailedLogins:
+        return FailedLogins(self.clock)
 
     def connect(self) -> Peer:
         stream = self.clients.accept("192.0.2.7")
@@ -291,7 +299,7 @@ class ClientTests(ClientCase):
 
     def test_too_many(self) -> None:
         """Connections that do not log in are limited; a session, or one that went, is none."""
-        for _ in range(MAX_NOT_LOGGED_IN // 4 - 1):
+        for _ in range(9):
             self.connect()
         peer = self.bound()
         self.connect().lose()
@@ -300,6 +308,20 @@ class ClientTests(ClientCase):
         peer.lose()
         self.assertIsNone(self.clients.accept("192.0.2.7"))
         self.assertIsNotNone(self.clients.accept("192.0.2.8"))
+
+    def test_too_many_in_all(self) -> None:
+        """Sessions are connections, too, until they are gone; the log says which setting it is."""
+        self.clients.connections = Places(5, 2)
+        peer = self.bound()
+        self.bound(resource="other")
+        with capturedLogs() as events:
+            self.assertIsNone(self.clients.accept("192.0.2.7"))
+        self.assertIn("max_connections_per_address", formatEvent(events[0]))
+        self.assertIsNotNone(self.clients.accept("192.0.2.8"))
+        self.assertEqual(len(self.clients.unauthenticated), 1)
+        peer.lose()
+        self.assertEqual(len(self.clients.connections), 2)
+        self.assertIsNotNone(self.clients.accept("192.0.2.7"))
 
     def test_shutdown(self) -> None:
         """When the server stops, each client is told."""

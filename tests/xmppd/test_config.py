@@ -51,7 +51,7 @@ class ShippedTests(ConfigTestCase):
         path = self.directory / "shipped.ini"
         path.write_text(text)
         shipped, smallest = load(path), self.load()
-        for section in ("component", "client", "login"):
+        for section in ("component", "client", "login", "limits", "failed_logins"):
             self.assertEqual(getattr(shipped, section), getattr(smallest, section))
         self.assertEqual(shipped.external_services, smallest.external_services)
         self.assertEqual(shipped.xmppd, smallest.xmppd)
@@ -153,6 +153,30 @@ class ConfigTests(ConfigTestCase):
         self.assertTrue(self.load(client="websocket_listen = tcp:5443\n" + on).client.sign_in_page)
         found = self.faults(client=on)
         self.assertIn("[client] sign_in_page: there is no port where it could be seen.", found)
+
+    def test_limits(self) -> None:
+        """Limits can be switched off, and there are networks that have none of their own."""
+        networks = "198.51.100.0/24, 2001:db8::/32"
+        config = self.load(
+            limits=f"max_connections = 0\nunlimited_networks = {networks}\n",
+            failed_logins="enabled = no\n",
+        )
+        self.assertEqual((config.limits.max_connections, config.failed_logins), (0, None))
+        self.assertEqual(", ".join(map(str, config.limits.unlimited_networks)), networks)
+
+    def test_limits_faults(self) -> None:
+        """Limits that make no sense together are a fault, and so is everybody."""
+        found = self.faults(
+            limits="unlimited_networks = ::/0\nmax_connections = -1\n",
+            failed_logins="free = 30\nmost = 30\nwindow = 0s\n",
+        )
+        for words in (
+            "[limits] unlimited_networks: ::/0 is everybody",
+            "[limits] max_connections: '-1' is no whole number",
+            "[failed_logins] free: it must be less than most",
+            "[failed_logins] window: 0s is out of bounds",
+        ):
+            self.assertIn(words, found)
 
     def test_international_domain(self) -> None:
         """The domain is kept as XMPP spells it, the hostname as DNS does."""

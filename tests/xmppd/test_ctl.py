@@ -218,6 +218,31 @@ class CtlTests(CtlTestCase):
             self.assertIn(words, output)
         self.assertEqual(lines[-1], "cb2  down")
 
+    def test_status_limits(self) -> None:
+        """Connections are counted, and some of the paused networks are named."""
+        paused = [{"network": f"203.0.113.{n}", "seconds_left": 250 + n} for n in range(100)]
+        self.answers["status"] = {
+            **STATUS,
+            "connections": 20,
+            "not_logged_in": 8,
+            "paused_networks": paused,
+            "paused_networks_total": 300,
+        }
+        output = self.run_ctl("status")
+        self.assertIn("20, 8 of them not logged in", output)
+        self.assertIn("\n203.0.113.0 may not log in by password for 4m 10s\n", output)
+        self.assertEqual(output.count("may not log in"), 10)
+        self.assertIn("and 290 more", output)
+
+    def test_unpause(self) -> None:
+        """A network is let in; whether it was kept out is told."""
+        for was_paused, words in ((True, "may log in again"), (False, "was not paused")):
+            answer = {"network": "2001:db8::/64", "was_paused": was_paused}
+            self.answers["unpause"] = answer
+            self.assertIn(f"2001:db8::/64 {words}", self.run_ctl("unpause", "2001:db8::7"))
+            self.assertEqual(self.calls[-1], ("unpause", {"address": "2001:db8::7"}))
+            self.assertEqual(json.loads(self.run_ctl("--json", "unpause", "::1")), answer)
+
     def test_status_for_programs(self) -> None:
         """With --json, the daemon's status is passed on as it is."""
         self.answers["status"] = STATUS

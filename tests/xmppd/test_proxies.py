@@ -18,7 +18,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from daemonkit.quiet import Quiet
 from tests.support.memory import MemoryTransport
 from xmppd.listeners import Acceptor
-from xmppd.proxies import TrustedProxies, plain_address
+from xmppd.networks import plain_address
+from xmppd.proxies import TrustedProxies
 from xmppd.proxy_protocol import HEADER_TIMEOUT, MAX_HEADER, Header, HeaderFault, ProxiedFactory
 
 PROXIES = TrustedProxies((ip_network("198.51.100.0/28"), ip_network("2001:db8:1::/64")))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
@@ -13,6 +15,7 @@ from bridgewire.namespaces import FAST
 from bridgewire.sasl import failure_condition, sasl_failure
 from bridgewire.steps import Reason, Step, StepFailure
 from daemonkit.tasks import detach
+from daemonkit.throttle import Refused, Turn
 from xmppd.clients.sasl import Inline, Profile, Sasl, Sasl2, SaslFault, failure, read_inline
 from xmppd.clients.session import Vouched
 from xmppd.login import Applicant, Login
@@ -26,6 +29,7 @@ PROFILES: tuple[Profile, ...] = (Sasl(), Sasl2())
 #: any kind. Some clients try several mechanisms of which they know too little.
 MAX_REFUSALS = 3
 MAX_FAILURES = 6
+_TOO_OFTEN = "too many failed logins"
 _NOTHING = Inline()
 _LOGIN = "login from {peer}: {failure}"
 
@@ -38,7 +42,12 @@ class Authentication:
     def __init__(self, stream: ClientStream) -> None:
         self._stream = stream
         self._login: Login | None = None
+        self._mechanism = ""
+        #: The exchange that is under way, as `xmppd.failed_logins` counts it, and the wait for it.
+        self._turn: Turn | None = None
+        self._waiting: Deferred[Turn] | None = None
         self._failures = self._refusals = 0
+        self._why_ended = ""
         self.profile = PROFILES[0]
         self.inline = _NOTHING
         #: Who has let the client in, once that is so.
@@ -81,20 +90,50 @@ class Authentication:
         )
         if not self.profile.restarts:
             stream.stream.allow_white_space(False)
+        self._mechanism = mechanism
         self._login = Login(stream.domain.logins, applicant)
 
     async def _relay(self, login: Login, message: Element) -> None:
         try:
+            if message.name == "auth":
+                await self._wait_for_turn()
+            elif self._turn is not None:
+                self._turn.resume()
             reply = await login.relay(message)
+        except Refused as refused:
+            self._why_ended = _too_many(refused)
+            failed = sasl_failure("temporary-auth-failure", self._why_ended)
+            self._stream.machine.rejected(failed)
         except StepFailure as fault:
             self._warn(fault)
             self._stream.machine.rejected(sasl_failure("temporary-auth-failure"))
         else:
             self._answer(reply, login)
 
+    async def _wait_for_turn(self) -> None:
+        """Before anybody is asked: what is slowed down is slow with the right password, too.
+
+        Raises Refused. The stream's own timeout goes on meanwhile.
+        """
+        stream = self._stream
+        if stream.failed_logins.counts(stream.peer, self._mechanism):
+            self._waiting = Deferred.fromCoroutine(stream.failed_logins.turn(stream.peer))
+            try:
+                self._turn = await self._waiting
+            finally:
+                self._waiting = None
+
+    def _end_turn(self, condition: str = "") -> None:
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            stream = self._stream
+            stream.failed_logins.ended(turn, stream.peer, self._mechanism, condition)
+
     def _answer(self, reply: LoginReply, login: Login) -> None:
         machine = self._stream.machine
         if reply.element.name == "challenge":
+            if self._turn is not None:
+                self._turn.hold()
             machine.challenged(self.profile.from_link(reply.element))
         elif reply.element.name == "success":
             try:
@@ -160,14 +199,17 @@ class Authentication:
             token["expiry"] = reply.token.expiry
         return answer
 
-    def rejected(self, element: Element) -> tuple[Element, bool]:
-        """The exchange has failed: answer what to say, and whether it was once too often."""
+    def rejected(self, element: Element) -> tuple[Element, str]:
+        """The exchange has failed: answer what to say, and why the stream ends, if it does."""
         self._login = None
+        condition = failure_condition(element)
+        self._end_turn(condition)
         self._failures += 1
-        self._refusals += failure_condition(element) == "not-authorized"
+        self._refusals += condition == "not-authorized"
         self._stream.stream.allow_white_space(True)
-        too_often = self._failures >= MAX_FAILURES or self._refusals >= MAX_REFUSALS
-        return self.profile.from_link(element), too_often
+        if self._failures >= MAX_FAILURES or self._refusals >= MAX_REFUSALS:
+            self._why_ended = self._why_ended or _TOO_OFTEN
+        return self.profile.from_link(element), self._why_ended
 
     def nothing_to_abort(self, element: Element) -> Element:
         """Answer an ``<abort/>`` that comes when the exchange is over already."""
@@ -177,6 +219,7 @@ class Authentication:
     def done(self) -> None:
         """The exchange has succeeded, and the client is told."""
         self._login = None
+        self._end_turn()
         self._stream.stream.allow_white_space(True)
 
     def settled(self) -> None:
@@ -186,6 +229,9 @@ class Authentication:
 
     def give_up(self) -> None:
         """The client has left the exchange, or the stream before it had a session."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+        self._end_turn()
         if self._login is not None:
             self._login.give_up()
             self._login = None
@@ -203,3 +249,10 @@ class Authentication:
 
     def _warn(self, fault: StepFailure) -> None:
         self._stream.report(_LOGIN, fault)
+
+
+def _too_many(refused: Refused) -> str:
+    """Answer a sentence for the person who logs in."""
+    seconds = math.ceil(refused.seconds)
+    time = f"{seconds} seconds" if seconds < 120 else f"{math.ceil(seconds / 60)} minutes"
+    return f"too many logins from your network have failed, try again in {time}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from twisted.internet.interfaces import IReactorTime
@@ -18,14 +18,17 @@ from xmppd.clients.session import ClientSession
 from xmppd.clients.stream import ClientStream
 from xmppd.clients.stream_interface import Stream
 from xmppd.domain import Domain
+from xmppd.failed_logins import FailedLogins
+from xmppd.places import Places
 from xmppd.sessions import Sessions
-from xmppd.unauthenticated import Unauthenticated
 
-#: Streams that have not logged in yet.
-MAX_NOT_LOGGED_IN = 5000
-TOO_MANY = (
+NOT_LOGGED_IN = (
     "a connection from {host} to a client port was closed, resource-limit: too many are open that "
     "have not logged in"
+)
+TOO_MANY = (
+    "a connection from {host} to a client port was closed, resource-limit: too many are open, from "
+    "this address or in all; max_connections and max_connections_per_address are in [client]"
 )
 
 S = TypeVar("S", bound=Stream)
@@ -45,8 +48,12 @@ class Clients:
     sessions: Sessions
     route: Callable[[Element], None]
     tls_context: Callable[[Domain], Any]
+    failed_logins: FailedLogins
     #: Seconds that a session waits for its client to come back (XEP-0198); 0: none does.
     resumption_timeout: float = 0.0
+    #: For all connections, and for those that have not logged in yet.
+    connections: Places = field(default_factory=lambda: Places(0, 0))
+    unauthenticated: Places = field(default_factory=lambda: Places(0, 0))
 
     def __post_init__(self) -> None:
         #: Sessions that can be resumed, by the id that their clients were given.
@@ -55,29 +62,38 @@ class Clients:
         self.resource_key = secrets.token_bytes(32)
         self.open: set[ClientStream] = set()
         self.quiet = Quiet(self.clock)
-        self.unauthenticated = Unauthenticated(MAX_NOT_LOGGED_IN)
 
     def accept(self, host: str) -> XmlStream | None:
-        """Answer the protocol for a connection from ``host``; None when too many must log in."""
+        """Answer the protocol for a connection from ``host``; None when there are too many."""
         return self.begin(host, _xml_stream) if self.admit(host) else None
 
     def admit(self, host: str) -> bool:
-        """Take a place for a connection from ``host``; False, and a log line, when all are taken.
+        """Take places for a connection from ``host``; False, and a log line, when all are taken.
 
-        The place is given back by the stream that begins there, or else by ``dismiss``.
+        They are given back by the stream that begins there, or else by ``dismiss``.
         """
-        if self.unauthenticated.enter(host):
-            return True
-        self.quiet.warn(ClientStream.log, ("full", host), TOO_MANY, host=host)
-        return False
+        if not self.connections.enter(host):
+            self.quiet.warn(ClientStream.log, ("full", host), TOO_MANY, host=host)
+            return False
+        if not self.unauthenticated.enter(host):
+            self.connections.leave(host)
+            self.quiet.warn(ClientStream.log, ("full", host), NOT_LOGGED_IN, host=host)
+            return False
+        return True
 
     def dismiss(self, host: str) -> None:
-        """Give the place back of a connection that never became a stream."""
+        """Give the places back of a connection that never became a stream."""
+        self.connections.leave(host)
         self.unauthenticated.leave(host)
 
-    def begin(self, host: str, make: Callable[[StreamOwner, Limits, IReactorTime], S]) -> S:
-        """Answer the stream that ``make`` makes for an admitted client from ``host``."""
-        owner = ClientStream(self, host)
+    def begin(
+        self, host: str, make: Callable[[StreamOwner, Limits, IReactorTime], S], age: float = 0.0
+    ) -> S:
+        """Answer the stream that ``make`` makes for an admitted client from ``host``.
+
+        ``age``: of its connection, in seconds; they count for the login timeout.
+        """
+        owner = ClientStream(self, host, max(0.0, self.login_timeout - age))
         owner.stream = stream = make(owner, BEFORE_LOGIN, self.clock)
         return stream
 

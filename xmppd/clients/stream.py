@@ -36,6 +36,7 @@ from xmppd.clients.management import failed
 from xmppd.clients.session import ClientSession, Origin
 from xmppd.clients.stream_interface import Stream
 from xmppd.clients.table import ClientInputs, ClientMachine
+from xmppd.failed_logins import FailedLogins
 
 if TYPE_CHECKING:
     from xmppd.clients.connected import Clients
@@ -48,8 +49,10 @@ class ClientStream:
     #: Set by `Clients.begin`, as soon as there is one.
     stream: Stream
 
-    def __init__(self, clients: Clients, host: str) -> None:
+    def __init__(self, clients: Clients, host: str, time: float) -> None:
+        """``time``: to log in, in seconds."""
         self._all = clients
+        self._time = time
         self.peer = host
         self._counted = True
         self._facts: frozenset[Fact] = frozenset()
@@ -67,6 +70,11 @@ class ClientStream:
         self.machine: ClientInputs = ClientMachine(self)
 
     @property
+    def failed_logins(self) -> FailedLogins:
+        """Who has to wait before they may log in."""
+        return self._all.failed_logins
+
+    @property
     def origin(self) -> Origin:
         """Where the client is, and how it is connected."""
         name = "STARTTLS" if self._starttls else self.stream.transport_name
@@ -76,7 +84,7 @@ class ClientStream:
 
     def connected(self) -> None:
         self._all.open.add(self)
-        self._timer = self._all.clock.callLater(self._all.login_timeout, self._login_timed_out)
+        self._timer = self._all.clock.callLater(self._time, self._login_timed_out)
 
     def secured(self) -> None:
         self._facts = with_fact(self._facts, Fact.SECURED)
@@ -147,6 +155,7 @@ class ClientStream:
         self._stop_timer()
         self._leave_unauthenticated()
         self._all.open.discard(self)
+        self._all.connections.leave(self.peer)
 
     def _leave_unauthenticated(self) -> None:
         if self._counted:
@@ -222,10 +231,10 @@ class ClientStream:
         self.stream.send(self.authentication.nothing_to_abort(element))
 
     def reject(self, element: Element) -> None:
-        answer, too_often = self.authentication.rejected(element)
+        answer, why_ended = self.authentication.rejected(element)
         self.stream.send(answer)
-        if too_often:
-            self.stream.fail("policy-violation", "too many failed logins")
+        if why_ended:
+            self.stream.fail("policy-violation", why_ended)
 
     def bind(self, iq: Element) -> None:
         wanted = str(next(iq.elements(BIND, "bind")).firstChildElement() or "").strip()

@@ -15,7 +15,7 @@ from daemonkit.quiet import Quiet
 from xmppd.components.admission import Admission
 from xmppd.components.callbridge import CallBridgeLink
 from xmppd.components.stream import ComponentStream, Times
-from xmppd.unauthenticated import Unauthenticated
+from xmppd.places import Places
 
 #: Streams that have not registered yet.
 MAX_UNREGISTERED = 256
@@ -47,7 +47,7 @@ class Components:
         self.registered: dict[str, ComponentStream] = {}
         self.open: set[ComponentStream] = set()
         self.quiet = Quiet(self.clock)
-        self.unauthenticated = Unauthenticated(MAX_UNREGISTERED)
+        self.unauthenticated = Places(MAX_UNREGISTERED, MAX_UNREGISTERED // 4)
 
     def accept(self, host: str) -> XmlStream | None:
         """Answer the protocol for a connection from ``host``; None when too many must register."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from OpenSSL import SSL
-from twisted.internet.interfaces import IProtocol
+from twisted.internet.interfaces import IDelayedCall, IProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -48,6 +48,13 @@ class Channel(HTTPChannel):
         self._has_place = True
         self._refused = False
         self._successor: IProtocol | None = None
+        self._since = 0.0
+        self._last_call: IDelayedCall | None = None
+
+    @property
+    def age(self) -> float:
+        """How many seconds ago it was connected."""
+        return self.clients.clock.seconds() - self._since
 
     def move_place(self, host: str) -> bool:
         """Count this connection as one from ``host``, for which a proxy has made it."""
@@ -62,19 +69,32 @@ class Channel(HTTPChannel):
         """Send ``first``, and let ``protocol`` have the connection, and the place, from now on."""
         self._has_place = False
         self._successor = protocol
-        self.setTimeout(None)
+        self._stop()
         self.transport.unregisterProducer()
         self.transport.write(first)
         # This channel, its request and all they hold are garbage from now on.
         self.transport.wrappedProtocol = protocol
         protocol.makeConnection(self.transport)
 
+    def _stop(self) -> None:
+        self.setTimeout(None)
+        if self._last_call is not None and self._last_call.active():
+            self._last_call.cancel()
+
     # What Twisted calls
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        clock = self.clients.clock
+        self._since = clock.seconds()
+        # One request after the other is no way to keep a place, nor is not to read the answer.
+        self._last_call = clock.callLater(self.clients.login_timeout, self.timeoutConnection)
 
     def resetTimeout(self) -> None:
         """A byte now and then is no excuse: the time is for the whole request."""
 
     def timeoutConnection(self) -> None:
+        self._stop()
         self.transport.abortConnection()
 
     def dataReceived(self, data: bytes) -> None:
@@ -110,6 +130,7 @@ class Channel(HTTPChannel):
             text = "TLS with {peer}: {failure}"
             self.clients.quiet.warn(self.log, key, text, peer=self.host, failure=str(failure))
         self._leave_place()
+        self._stop()
         super().connectionLost(reason)
 
     def _refuse(self, status: bytes) -> None:

@@ -72,7 +72,8 @@ class XmppWebSocket(Page):
         if not channel.move_place(peer):
             return answer(request, http.SERVICE_UNAVAILABLE, "Too many are logging in. Try later.")
         accepted = handshake.send(AcceptConnection(subprotocol=SUBPROTOCOL))
-        stream = self._clients.begin(peer, partial(WebSocketStream, end_to_end_tls=end_to_end_tls))
+        make = partial(WebSocketStream, end_to_end_tls=end_to_end_tls)
+        stream = self._clients.begin(peer, make, channel.age)
         channel.hand_over(stream, accepted)
         return NOT_DONE_YET
 

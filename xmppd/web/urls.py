@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
 
 from twisted.web.iweb import IRequest
@@ -88,23 +87,3 @@ def asked_name(request: IRequest) -> str:
         return parse_host_port((request.getHeader("host") or "").lower()).host
     except ValueError:
         return ""
-
-
-def parse_network(text: str) -> IPv4Network | IPv6Network:
-    """Answer an address, or a network like ``192.0.2.0/24``.
-
-    Raises:
-        ValueError: with a sentence that says what is wrong with it.
-    """
-    try:
-        network = ip_network(text)
-    except ValueError as error:
-        raise ValueError(
-            f"{text[:80]!r} is no address or network ({error}). Write it like 192.0.2.7, "
-            "2001:db8::7 or 192.0.2.0/24."
-        ) from None
-    if network.prefixlen == 0:
-        raise ValueError(
-            f"{text} is everybody, and not everybody can be trusted. Name the proxies."
-        )
-    return network

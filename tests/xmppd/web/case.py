@@ -52,7 +52,7 @@ class WebCase(ClientCase):
     @property
     def places(self) -> int:
         """How many connections count as not logged in."""
-        return self.clients.unauthenticated._count.total()
+        return len(self.clients.unauthenticated)
 
 
 def make(case: WebCase) -> WebSite:

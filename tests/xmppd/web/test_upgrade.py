@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from twisted.logger import globalLogPublisher
 
-from tests.support.websocket import UPGRADE
+from tests.support.websocket import UPGRADE, texts
 from tests.xmppd.web.case import PROXY, WebCase
-from xmppd.clients.connected import MAX_NOT_LOGGED_IN
 from xmppd.web.channel import REQUEST_TIMEOUT
 
 
@@ -168,12 +167,12 @@ class ProxyTests(WebCase):
 
     def test_full(self) -> None:
         """A client whose address has no place left gets 503, though its proxy had one."""
-        for _ in range(MAX_NOT_LOGGED_IN // 4):
+        for _ in range(10):
             self.clients.admit("203.0.113.9")
         browser = self.browser(PROXY)
         self.assertIn(b" 503 ", browser.upgrade(x_forwarded_for="203.0.113.9"))
         browser.lose()
-        self.assertEqual(self.places, MAX_NOT_LOGGED_IN // 4)
+        self.assertEqual(self.places, 10)
 
 
 class BoundsTests(WebCase):
@@ -196,7 +195,7 @@ class BoundsTests(WebCase):
 
     def test_too_many(self) -> None:
         """Where all places are taken, nothing is said."""
-        for _ in range(MAX_NOT_LOGGED_IN // 4):
+        for _ in range(10):
             self.clients.admit("192.0.2.7")
         self.assertIsNone(self.site.accept("192.0.2.7"))
 
@@ -216,6 +215,28 @@ class BoundsTests(WebCase):
         browser.ask("/")
         self.clock.advance(REQUEST_TIMEOUT)
         self.assertTrue(browser.transport.aborted)
+
+    def test_login_timeout(self) -> None:
+        """One request after the other does not keep a place for longer than a login may take."""
+        browser = self.browser()
+        for _ in range(3):
+            self.assertIn(b" 404 ", browser.ask("/"))
+            self.clock.advance(REQUEST_TIMEOUT - 0.1)
+        browser.ask("/")
+        self.assertFalse(browser.transport.aborted)
+        self.clock.advance(0.3)
+        self.assertTrue(browser.transport.aborted)
+
+    def test_login_timeout_with_upgrade(self) -> None:
+        """The time before the upgrade counts for the login."""
+        browser = self.browser()
+        self.clock.advance(9.0)
+        browser.upgrade()
+        browser.open()
+        self.clock.advance(20.5)
+        self.assertFalse(browser.hung_up)
+        self.clock.advance(0.5)
+        self.assertIn("connection-timeout", texts(browser.hear())[0])
 
     def test_timeout_ends_with_upgrade(self) -> None:
         """A WebSocket has time to log in."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from xmppd.networks import parse_network
 from xmppd.web.urls import (
     default_origins,
     default_websocket_url,
-    parse_network,
     parse_origin,
     parse_websocket_url,
 )
