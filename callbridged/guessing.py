@@ -87,7 +87,7 @@ class Guessing:
         key: Hashable = username
         if shared or (username, network) in self._known:
             key = (username, network)
-        if self._waiting >= MAX_WAITING and self._throttle.level(key) > self._limits.free:
+        if self._waiting >= MAX_WAITING and not self._throttle.ready(key):
             raise TooManyFailures("too many wait for their turns after failed logins")
         self._waiting += 1
         try:
@@ -137,6 +137,16 @@ class Guess:
         shared = username in self._shared
         self._username = username
         self._turn = await self._guessing.turn(username, self._network, shared=shared)
+
+    def hold(self) -> None:
+        """The next message is the client's. An exchange that is left open may still be a guess."""
+        if self._turn is not None:
+            self._turn.hold()
+
+    def resume(self) -> None:
+        """It has come."""
+        if self._turn is not None:
+            self._turn.resume()
 
     def ended(self, outcome: str) -> None:
         """The login is over: ``success``, or the SASL condition that it failed with."""

@@ -245,9 +245,13 @@ class LoginService:
         """Answer what to say to a message; ends the session unless it goes on."""
         ATTEMPT.set(Attempt(session.peer, session.mechanism, session.ends))
         why = ""
+        if session.guess is not None:
+            session.guess.resume()
         try:
             answer = await self._take(session, element)
             if isinstance(answer, Challenge):
+                if session.guess is not None:
+                    session.guess.hold()
                 if session.exchange is not None and session.exchange.username:
                     await session.welcome.begun(session.exchange.username)
                 return LoginReply(session.id, sasl_message("challenge", answer.data))

@@ -173,6 +173,12 @@ class Throttle:
             self._tidy(key, lane)
             raise
 
+    def ready(self, key: Hashable) -> bool:
+        """True where a turn would come at once."""
+        lane = self._lanes.get(key) or _Lane()
+        ready_at = self._ready_at(key, lane)
+        return not lane.waiting and not self.paused(key) and ready_at <= self._clock.seconds()
+
     def level(self, key: Hashable) -> float:
         """Answer how many failures of ``key`` count now; `most` at most."""
         return self._failures.level(key)

@@ -121,6 +121,22 @@ class GuessingTests(GuessingCase):
         self.guess(50)
         self.assertEqual(self.outcome("alice", "wonderland"), "temporary-auth-failure")
 
+    def test_open_exchanges(self) -> None:
+        """Exchanges that are left open, to be ended all at once, are no way to guess more."""
+        guesses = [ScramUser("alice", "wrong") for _ in range(50)]
+        begun = {}
+        for number, guess in enumerate(guesses):
+            answer = self.send(guess.first(), f"open{number}")
+            if answer.called:
+                begun[number] = self.successResultOf(answer)
+            self.clock.advance(0.1)
+        self.assertEqual(len(begun), LIMITS.most)
+        for number, challenge in begun.items():
+            reply = self.ask(guesses[number].final(challenge.element), f"open{number}")
+            self.assertEqual(failure_condition(reply.element), "not-authorized")
+        self.assertEqual([user for user, _, _ in self.guessing.paused()], ["alice"])
+        self.assertEqual(self.service.outstanding(), 0)
+
     def test_unpause(self) -> None:
         """An operator ends the pause."""
         self.pause()

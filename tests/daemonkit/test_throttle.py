@@ -133,6 +133,8 @@ class OneKeyTests(ThrottleCase):
         turns = [self.take() for _ in range(MOST)]
         for turn in turns:
             turn.hold()
+        self.assertFalse(self.throttle.ready("a"))
+        self.assertTrue(self.throttle.ready("b"))
         first, second, third = (self.ask() for _ in range(3))
         self.clock.advance(100.0)
         for late in (first, second, third):

@@ -76,7 +76,7 @@ class ClientCase(SynchronousTestCase):
             tls_context=lambda domain: "context",
             failed_logins=self.failed_logins(),
             resumption_timeout=300.0,
-            unauthenticated=Places(40, 10),
+            unauthenticated=Places(400, 100),
         )
 
     def failed_logins(self) -> FailedLogins:
@@ -299,7 +299,7 @@ class ClientTests(ClientCase):
 
     def test_too_many(self) -> None:
         """Connections that do not log in are limited; a session, or one that went, is none."""
-        for _ in range(9):
+        for _ in range(99):
             self.connect()
         peer = self.bound()
         self.connect().lose()

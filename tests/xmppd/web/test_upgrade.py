@@ -167,12 +167,12 @@ class ProxyTests(WebCase):
 
     def test_full(self) -> None:
         """A client whose address has no place left gets 503, though its proxy had one."""
-        for _ in range(10):
+        for _ in range(100):
             self.clients.admit("203.0.113.9")
         browser = self.browser(PROXY)
         self.assertIn(b" 503 ", browser.upgrade(x_forwarded_for="203.0.113.9"))
         browser.lose()
-        self.assertEqual(self.places, 10)
+        self.assertEqual(self.places, 100)
 
 
 class BoundsTests(WebCase):
@@ -195,7 +195,7 @@ class BoundsTests(WebCase):
 
     def test_too_many(self) -> None:
         """Where all places are taken, nothing is said."""
-        for _ in range(10):
+        for _ in range(100):
             self.clients.admit("192.0.2.7")
         self.assertIsNone(self.site.accept("192.0.2.7"))
 
