@@ -94,8 +94,12 @@ class Explanations:
         return unavailable(
             Reason.LINK_LOST,
             f"The web hook closed the connection {when}.",
-            "The log of its server may say why. Some servers do so where a client certificate is "
-            "missing, or is not what they want.",
+            "The log of its server may say why. "
+            + (
+                "Some servers do so where a client certificate is missing, or not what they want."
+                if self._settings.url.scheme == "https"
+                else "Does it want https?"
+            ),
         )
 
     def refused(self, status: int, retry_after: bytes | None) -> BackendUnavailable:

@@ -12,6 +12,7 @@ from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from bridgewire.username import parse_username
 from callbridged.backends import AccountRefused
 from callbridged.scram_keys import ScramKeys
 from callbridged.scram_text import parse_base64, parse_keys
@@ -182,7 +183,13 @@ def _result(answer: dict[str, Any]) -> str:
 
 
 def _username(answer: dict[str, Any]) -> str | None:
-    return None if answer.get("username") is None else _text(answer, "username")
+    """Answer it in normal form (RFC 7622)."""
+    if answer.get("username") is None:
+        return None
+    try:
+        return parse_username(_text(answer, "username"))
+    except ValueError:
+        raise BadAnswer("has a username that cannot stand before the @") from None
 
 
 def _text(answer: dict[str, Any], name: str) -> str:

@@ -7,7 +7,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
 
+from callbridged.backends import BackendUnavailable
 from callbridged.backends.http.client import HookClient
 from callbridged.backends.http.messages import Question
 from callbridged.backends.http.settings import HookSettings, parse_url
@@ -80,6 +82,30 @@ class Asked:
     @property
     def answer(self) -> Any:
         return json.loads(self.outcome)
+
+
+class ClientCase(SynchronousTestCase):
+    """A hook that tests type for."""
+
+    def setUp(self) -> None:
+        self.hook = Hook()
+
+    def failed(self, asked: Asked, reason: str, *texts: str) -> str:
+        """The question was given up for this reason, and says nothing that is secret."""
+        self.assertIsInstance(asked.outcome, BackendUnavailable, asked.outcome)
+        said = str(asked.outcome)
+        self.assertTrue(said.startswith(f"{reason}: "), said)
+        for text in texts:
+            self.assertIn(text, said)
+        self.assertNotIn("wonderland", said)
+        self.assertNotIn("hunter2", said)
+        return said
+
+    def answered(self, text: str) -> Asked:
+        """Ask, and answer."""
+        asked = self.hook.ask()
+        self.hook.connection().type(text)
+        return asked
 
 
 class _Known:

@@ -95,6 +95,7 @@ class PasswordAnswerTests(SynchronousTestCase):
             ({"result": "allow"}, True),
             ({"result": "allow", "username": None}, True),
             ({"result": "allow", "username": "bob"}, "bob"),
+            ({"result": "allow", "username": "Zoe\u0308"}, "zo\u00eb"),
             ({"result": "deny"}, False),
         ):
             self.assertEqual(read_password_answer(written(answer)), meant, answer)
@@ -135,6 +136,7 @@ class PasswordAnswerTests(SynchronousTestCase):
             (b'{"result": "allow", "username": 7}', "a username that is no text"),
             (written({"result": "allow", "username": "a" * 1024}), "no text of 1 to 1023"),
             (b'{"result": "allow", "username": "\\ud800"}', "no Unicode text"),
+            (b'{"result": "allow", "username": "hunter2@example.com"}', "before the @"),
         ):
             why = str(self.assertRaises(BadAnswer, read_password_answer, body))
             self.assertIn(text, why, body[:40])

@@ -1,0 +1,1 @@
+"""User backends against the real services behind them."""
