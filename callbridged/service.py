@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from random import SystemRandom
 from typing import Any
@@ -23,7 +23,7 @@ from callbridged.discovery import Discovery, FixedAddress, SrvDiscovery
 from callbridged.dns import Resolver
 from callbridged.guessing import Guessing
 from callbridged.guests import Guests
-from callbridged.link_interface import LinkSettings
+from callbridged.link_interface import LinkSettings, State
 from callbridged.links import Links
 from callbridged.login import LoginService
 from callbridged.relay import Relay
@@ -32,6 +32,7 @@ from callbridged.tokens import Tokens
 from callbridged.user_certificates import UserCertificates
 from daemonkit.control import ControlService
 from daemonkit.notify import notify
+from daemonkit.pulse import Pulse
 
 #: Questions to the DNS at once. Password checks have the reactor's threads for themselves.
 DNS_THREADS = 8
@@ -179,5 +180,18 @@ def make_service(reactor: Any, config: Config) -> MultiService:
         reactor, callbridge.control_socket, commands(config, links, logins, relay, guests, guessing)
     )
     control.setServiceParent(daemon)
+    Pulse(reactor, lambda: status_line(callbridge.name, links.status())).setServiceParent(daemon)
     Readiness().setServiceParent(daemon)
     return daemon
+
+
+def status_line(name: str, links: Sequence[Mapping[str, Any]]) -> str:
+    """Answer what ``systemctl status`` shows, from ``links`` of callbridgectl's status."""
+    up = [str(link["target"]) for link in links if link["state"] == State.REGISTERED]
+    down = [link for link in links if link["state"] != State.REGISTERED]
+    said = [f"connected to {', '.join(up)} (secure), registered as {name}"] if up else []
+    for link in down:
+        error = link["last_error"]
+        why = f", {error['step']}: {error['reason']}" if error else ""
+        said.append(f"{link['target'] or 'no XMPP server'} {link['state']}{why}")
+    return "; ".join(said)

@@ -13,6 +13,7 @@ from twisted.words.xish.domish import Element
 
 from daemonkit.control import ControlService
 from daemonkit.notify import notify
+from daemonkit.pulse import Pulse
 from daemonkit.throttle import Throttle
 from xmppd.clients.connected import Clients
 from xmppd.components.admission import Admission, Refused
@@ -109,6 +110,11 @@ class Server:
             external=self.config.external_services[domain],
         )
         return router
+
+    def status_line(self) -> str:
+        """Answer what ``systemctl status`` shows."""
+        bridges = ", ".join(sorted(self.components.registered)) or "no Call Bridge"
+        return f"{bridges} connected; sessions: {len(self.sessions)}"
 
     def _may_register(self, domain: str, name: str) -> bool:
         try:
@@ -219,5 +225,6 @@ def make_service(reactor: Any, config: Config) -> MultiService:
     for port in _ports(server, reactor):
         port.setServiceParent(daemon)
     ControlService(reactor, config.xmppd.control_socket, commands(server)).setServiceParent(daemon)
+    Pulse(reactor, server.status_line).setServiceParent(daemon)
     Goodbye(server, reactor).setServiceParent(daemon)
     return daemon
