@@ -6,6 +6,7 @@ cd "$(dirname "$0")"
 . packaging/prepare.sh
 need chromium command -v chromium
 need dnsmasq-base command -v dnsmasq
+need fail2ban command -v fail2ban-regex
 need go-sendxmpp command -v go-sendxmpp
 need iproute2 command -v ip
 need iptables command -v iptables

@@ -22,13 +22,23 @@ install_missing() {
     echo "installing Debian packages:$missing"
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
+    # Some packages bring a service that would start now: one bans, others take ports. Not here,
+    # unless there is a policy about that already.
+    policy=
+    if [ ! -e /usr/sbin/policy-rc.d ]; then
+        policy=/usr/sbin/policy-rc.d
+        printf '#!/bin/sh\nexit 101\n' >$policy
+        chmod 755 $policy
+    fi
     apt_log=$(mktemp)
+    trap 'rm -f "$apt_log" $policy' EXIT
     # shellcheck disable=SC2086  # one word per package
     apt-get install -qq --no-install-recommends $missing </dev/null >"$apt_log" 2>&1 || {
         cat "$apt_log" >&2
         exit 1
     }
-    rm -f "$apt_log"
+    rm -f "$apt_log" $policy
+    trap - EXIT
 }
 
 # tox in .venv, which stays for the next time.

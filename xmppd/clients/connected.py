@@ -28,7 +28,7 @@ NOT_LOGGED_IN = (
 )
 TOO_MANY = (
     "a connection from {host} to a client port was closed, resource-limit: too many are open, from "
-    "this address or in all; max_connections and max_connections_per_address are in [client]"
+    "this address or in all; max_connections and max_connections_per_address are in [limits]"
 )
 
 S = TypeVar("S", bound=Stream)
