@@ -5,6 +5,7 @@ set -eu
 cd "$(dirname "$0")"
 . packaging/prepare.sh
 need chromium command -v chromium
+need coturn command -v turnserver
 need dnsmasq-base command -v dnsmasq
 need fail2ban command -v fail2ban-regex
 need go-sendxmpp command -v go-sendxmpp
