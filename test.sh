@@ -8,6 +8,7 @@ need chromium command -v chromium
 need coturn command -v turnserver
 need dnsmasq-base command -v dnsmasq
 need fail2ban command -v fail2ban-regex
+need freeradius command -v freeradius
 need go-sendxmpp command -v go-sendxmpp
 need iproute2 command -v ip
 need iptables command -v iptables

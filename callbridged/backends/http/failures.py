@@ -11,7 +11,7 @@ from bridgewire import tls
 from bridgewire.steps import Reason, StepFailure
 from bridgewire.tls_failures import openssl_reasons
 from bridgewire.tls_sides import End, Side
-from callbridged.backends import BackendUnavailable
+from callbridged.backends import BackendUnavailable, BrokenAccount
 from callbridged.backends.http.messages import BadAnswer
 from callbridged.backends.http.settings import HookSettings
 
@@ -146,10 +146,9 @@ class Explanations:
             f"Set Content-Type. Does url in {self._settings.section} name a page for people?",
         )
 
-    def bad_answer(self, method: str, why: BadAnswer) -> BackendUnavailable:
-        """The answer is not what was agreed on."""
-        return unavailable(
-            Reason.PROTOCOL_ERROR,
-            f"The web hook's answer to {method} {why}.",
-            f"Correct the hook, see {PROTOCOL}.",
+    def bad_answer(self, method: str, why: BadAnswer) -> BrokenAccount:
+        """The answer is not what was agreed on; those to other users' logins may be."""
+        return BrokenAccount(
+            f"{Reason.PROTOCOL_ERROR}: The web hook's answer to {method} {why}. "
+            f"Correct the hook, see {PROTOCOL}."
         )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.trial import unittest
 
+from callbridged.backends.users_file import put
+from callbridged.scram_keys import SCHEMES, ScramKeys
 from tests.support import people
 from tests.support.site import Site
 
@@ -67,16 +69,22 @@ class Stopwatch:
         self.seconds = time.monotonic() - self._began
 
 
-def one_bridge(site: Site, bridge: Mapping[str, Mapping[str, object]], server: Any = None) -> None:
+def one_bridge(
+    site: Site,
+    bridge: Mapping[str, Mapping[str, object]],
+    server: Any = None,
+    prefix: Sequence[str] = (),
+) -> None:
     """Give the site one xmppd and one Call Bridge with these settings, and start them.
 
     The user alice, in the file that all sites have, has the password ``wonderland``. Failed logins
-    are not counted: tests make many.
+    are not counted: tests make many. ``prefix``: of the Call Bridge's command.
     """
+    keys = {scheme: ScramKeys.derive(scheme, "wonderland") for scheme in SCHEMES}
+    site.users.write_bytes(put(b"", "alice", keys))
     uncounted = {"failed_logins": {"enabled": "no"}}
     site.server(settings=server or {})
-    site.enrol(site.bridge(settings={**uncounted, **bridge}))
-    site.user("alice", "wonderland")
+    site.enrol(site.bridge(settings={**uncounted, **bridge}, prefix=prefix))
     site.start()
 
 
