@@ -20,7 +20,8 @@ MAX_ITERATIONS = 10_000_000
 SALT_OCTETS = 16
 MIN_SALT_OCTETS = 12
 
-_OCTETS = {name: ScramMechanism(name).hf().digest_size for name in SCHEMES}
+#: Octets of the keys of a mechanism.
+OCTETS = {name: ScramMechanism(name).hf().digest_size for name in SCHEMES}
 
 
 def normal_password(password: str) -> str:
@@ -87,8 +88,8 @@ class ScramKeys:
             raise ValueError(f"iterations go from {MIN_ITERATIONS} to {MAX_ITERATIONS}.")
         if len(self.salt) < MIN_SALT_OCTETS:
             raise ValueError(f"a salt has at least {MIN_SALT_OCTETS} octets.")
-        if {len(self.stored_key), len(self.server_key)} != {_OCTETS[mechanism]}:
-            raise ValueError(f"keys for {mechanism} have {_OCTETS[mechanism]} octets.")
+        if {len(self.stored_key), len(self.server_key)} != {OCTETS[mechanism]}:
+            raise ValueError(f"keys for {mechanism} have {OCTETS[mechanism]} octets.")
 
 
 class Decoys:
@@ -103,7 +104,7 @@ class Decoys:
 
     def keys(self, username: str, mechanism: str, iterations: int) -> ScramKeys:
         """Answer what looks like the keys of ``username``."""
-        octets = _OCTETS[mechanism]
+        octets = OCTETS[mechanism]
         return ScramKeys(
             self._derive("salt", mechanism, username, SALT_OCTETS),
             iterations,

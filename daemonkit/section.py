@@ -90,6 +90,10 @@ class Section:
         """Note that the heading is wrong; ``text`` is a sentence, and says the remedy."""
         self._findings.faults.append(Fault(f"[{self._name}]: {text}", self._line))
 
+    def warn(self, key: str, text: str) -> None:
+        """Note something about the key's value that deserves a look; ``text`` is a sentence."""
+        self._findings.warnings.append(f"[{self._name}] {key}: {text}")
+
     def parsed(
         self,
         key: str,
@@ -97,15 +101,16 @@ class Section:
         default: T | _Required = REQUIRED,
         *,
         shown: Callable[[T], str] = str,
+        several_lines: bool = False,
     ) -> T:
         """Answer what ``parse`` makes of the value; it raises ValueError with a sentence.
 
         With the default None or "", an empty value is the same as none; otherwise it is a fault.
-        ``shown`` spells a value for people.
+        ``shown`` spells a value for people. ``several_lines``: the value may have more than one.
         """
 
         def one_line(text: str) -> T:
-            if "\n" in text:
+            if "\n" in text and not several_lines:
                 raise ValueError(
                     "there are several lines, and one is wanted. Is the line below it indented?"
                 )
@@ -189,6 +194,10 @@ class Section:
         path = self.path(key, default)
         self._check(key, path, files.check_readable)
         return path
+
+    def check_readable(self, key: str, path: Path) -> None:
+        """Note a fault where a file that stands within the key's value cannot be read."""
+        self._check(key, path, files.check_readable)
 
     def optional_file(self, key: str) -> Path | None:
         """Answer the path of a file that is there and can be read; None where none is named."""

@@ -30,18 +30,19 @@ class Workers(Service):
     """A bounded number of threads, which are there from the start of the service to its end."""
 
     def __init__(self, reactor: Any, threads: int, name: str, pool: Any = None) -> None:
-        """``threads``: at most. ``pool``: a ThreadPool in the place of one of its own."""
+        """``threads``: at most. ``pool``: somebody else's, in the place of one of its own."""
         self._reactor = reactor
-        self._pool = _DaemonThreads(0, threads, name) if pool is None else pool
+        self._own = _DaemonThreads(0, threads, name)
+        self._pool = self._own if pool is None else pool
 
     def startService(self) -> None:
         super().startService()
-        self._pool.start()
+        self._own.start()
 
     def stopService(self) -> None:
         """Let the threads end when they can. Nobody waits for them."""
         super().stopService()
-        threading.Thread(target=self._pool.stop, daemon=True).start()
+        threading.Thread(target=self._own.stop, daemon=True).start()
 
     def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
         """Answer what ``function`` does, in a thread, once one is free.

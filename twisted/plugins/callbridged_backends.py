@@ -1,5 +1,7 @@
 from callbridged.backends.file import FileBackendFactory
 from callbridged.backends.http.backend import HttpBackendFactory
+from callbridged.backends.sql.backend import SqlBackendFactory
 
 file_backend = FileBackendFactory()
 http_backend = HttpBackendFactory()
+sql_backend = SqlBackendFactory()
