@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from callbridged.attempt import ATTEMPT, Attempt
 from callbridged.backends import BackendUnavailable
-from callbridged.backends.sql.questions import GRACE, MAX_IDLE, ConnectionLost, Questions
+from callbridged.backends.sql.questions import GRACE, MAX_IDLE, SHARE, ConnectionLost, Questions
 from callbridged.backends.sql.rows import Rows
 from daemonkit.workers import Workers
 from tests.callbridged.people import Threads
@@ -95,7 +95,7 @@ class QuestionsTests(SynchronousTestCase):
         """The second question goes over the connection of the first, and no timer is left."""
         self.answered("alice")
         self.answered("bob")
-        self.assertEqual(self.made[0].asked, [("alice", TIMEOUT), ("bob", TIMEOUT)])
+        self.assertEqual(self.made[0].asked, [("alice", TIMEOUT * SHARE), ("bob", TIMEOUT * SHARE)])
         self.assertEqual(len(self.made), 1)
         self.assertEqual(self.threads.getDelayedCalls(), [])
 
@@ -205,15 +205,15 @@ class QuestionsTests(SynchronousTestCase):
         self.threads.advance(2.0)
         self.threads.work()
         self.assertIs(self.successResultOf(asking), FOUND)
-        self.assertEqual(self.made[0].asked, [("alice", TIMEOUT - 2.0)])
-        self.assertEqual(self.seconds, [TIMEOUT - 2.0])
+        self.assertEqual(self.made[0].asked, [("alice", (TIMEOUT - 2.0) * SHARE)])
+        self.assertEqual(self.seconds, [(TIMEOUT - 2.0) * SHARE])
 
     def test_deadline(self) -> None:
         """A login that has less time left gives the database less."""
         token = ATTEMPT.set(Attempt(None, "PLAIN", self.threads.seconds() + 1.5))
         self.addCleanup(ATTEMPT.reset, token)
         self.answered()
-        self.assertEqual(self.made[0].asked, [("alice", 1.5)])
+        self.assertEqual(self.made[0].asked, [("alice", 1.5 * SHARE)])
 
     def test_client_gone(self) -> None:
         """When the client goes while its question waits, it is not asked; while it is asked, it

@@ -52,6 +52,8 @@ def read_account(asked: str, found: Rows, max_memory: int) -> Account | None:
     ``max_memory``: octets that a hash may take. Raises BackendUnavailable where the columns are not
     those that a password can be checked by, and BrokenAccount where a value makes no sense.
     """
+    if not found.rows and not found.columns:
+        return None
     names = _meaningful(found.columns)
     if len(found.rows) > MAX_ROWS:
         raise BackendUnavailable(

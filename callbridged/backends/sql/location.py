@@ -27,7 +27,7 @@ _PARAMETERS = (
     *("application_name", "channel_binding", "gssencmode", "krbsrvname", "options"),
     *("require_auth", "target_session_attrs"),
 )
-_NO_PASSWORD = "there is a password in it. Put it into a file, and name password_file."
+_FORBIDDEN = "there is a password in it. Put it into a file, and name password_file."
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _parse_uri(rest: str) -> PostgresqlServer:
     userinfo, _, hosts = authority.rpartition("@")
     user, colon, _ = userinfo.partition(":")
     if colon:
-        raise ValueError(_NO_PASSWORD)
+        raise ValueError(_FORBIDDEN)
     if "@" in dbname or "/" in dbname:
         raise ValueError("the database's name has / or @ in it. Write %2F and %40.")
     found = {"user": _decode(user), "dbname": _decode(dbname), **_parse_hosts(hosts)}
@@ -102,7 +102,7 @@ def _parse_uri(rest: str) -> PostgresqlServer:
     for option in filter(None, options.split("&")):
         key, _, value = option.partition("=")
         if key == "password":
-            raise ValueError(_NO_PASSWORD)
+            raise ValueError(_FORBIDDEN)
         if key not in _PARAMETERS:
             raise ValueError(f"{key[:40]!r} is none of {', '.join(_PARAMETERS)}.")
         if key in found:

@@ -6,9 +6,10 @@ import math
 import os
 import re
 import socket
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing, suppress
+from itertools import islice
+from typing import TYPE_CHECKING, Any, cast
 
 from callbridged.backends import BackendUnavailable
 from callbridged.backends.sql.hashes import MissingLibrary
@@ -35,7 +36,8 @@ _TOLD = frozenset({"08", "0A", "25", "28", "3D", "3F", "42", "53", "55", "57", "
 _REMEDIES = (
     (
         "certificate|SSL|root\\.crt",
-        "Check sslmode and sslrootcert in database, and the server's certificate",
+        "Check sslmode and sslrootcert in database, and the server's certificate: its issuer, its "
+        "time and its names",
     ),
     (
         "authentication failed|no password supplied|pg_hba|role .* does not exist|is not permitted",
@@ -93,11 +95,13 @@ class PostgresqlConnection:
             f"BEGIN READ ONLY; SET LOCAL statement_timeout = {milliseconds}".encode()
         )
         with self._connection.cursor() as cursor:
-            cursor.execute(self._query.encode(), {USERNAME: username})
+            # Row by row: a query that answers everybody is given up after the first ones.
+            answer = cursor.stream(self._query.encode(), {USERNAME: username})
+            with closing(cast(Generator[Sequence[object], None, None], answer)):
+                rows = list(islice(answer, MAX_ROWS + 1))
             columns = [column.name for column in cursor.description or ()]
-            rows = Rows(columns, cursor.fetchmany(MAX_ROWS + 1) if columns else [])
         self._connection.execute("COMMIT")
-        return rows
+        return Rows(columns, rows)
 
 
 def connector(

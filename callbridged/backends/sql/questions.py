@@ -23,6 +23,8 @@ from callbridged.backends.sql.rows import Rows
 from daemonkit.units import spell_duration
 from daemonkit.workers import Workers
 
+#: The database's share of the time there is: it may have something to say when it is over.
+SHARE = 0.8
 #: Seconds that a database has to give up a query by itself.
 GRACE = 1.0
 #: Seconds after which a connection that nobody used is not used again.
@@ -62,12 +64,16 @@ class _Question:
 
     def __init__(self, username: str, ends: float) -> None:
         self.username = username
-        self.ends = ends
+        self._ends = ends
         #: False: nobody waits any more.
         self.wanted = True
         self.begun = False
         self._lock = Lock()
         self._connection: Connection | None = None
+
+    def seconds(self, clock: IReactorTime) -> float:
+        """Answer how long the database may take from now on."""
+        return max(0.0, self._ends - clock.seconds()) * SHARE
 
     def hold(self, connection: Connection | None) -> bool:
         """In the thread: this is what is asked now. Answers whether to ask at all."""
@@ -150,7 +156,7 @@ class Questions(MultiService):
             connection, is_new = self._take(question)
             try:
                 if question.hold(connection):
-                    return connection.ask(question.username, question.ends - self._clock.seconds())
+                    return connection.ask(question.username, question.seconds(self._clock))
             except ConnectionLost:
                 self._close_idle()  # they are older than what broke
                 if is_new:
@@ -167,7 +173,7 @@ class Questions(MultiService):
             try:
                 connection, used = self._idle.pop()
             except IndexError:
-                return self._connect(max(0.0, question.ends - self._clock.seconds())), True
+                return self._connect(question.seconds(self._clock)), True
             if used >= since:
                 return connection, False
             connection.close()

@@ -18,7 +18,10 @@ T = TypeVar("T", str, bytes)
 
 @dataclass(frozen=True)
 class Rows:
-    """What a query answers: up to one row more than `MAX_ROWS`, which shows that there are more."""
+    """What a query answers: up to one row more than `MAX_ROWS`, which shows that there are more.
+
+    With no rows, nobody may know the ``columns`` either.
+    """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[object]] = field(repr=False)

@@ -17,8 +17,6 @@ from callbridged.backends import BackendUnavailable
 from callbridged.backends.sql.query import USERNAME, Query
 from callbridged.backends.sql.rows import MAX_ROWS, Rows
 
-#: Of the time there is, what a lock is waited for: so that there is time to say so.
-_BUSY = 0.8
 #: Octets of a value, and of a row.
 _MAX_LENGTH = 16 << 20
 #: Steps of SQLite's virtual machine between looks at the time; a login takes a few hundred.
@@ -78,8 +76,7 @@ class SqliteConnection:
 
     def _look(self, username: str, seconds: float, how: str) -> Rows:
         where = f"file:{quote(str(self._path))}?{how}"
-        busy = seconds * _BUSY
-        with closing(sqlite3.connect(where, busy, isolation_level=None, uri=True)) as database:
+        with closing(sqlite3.connect(where, seconds, isolation_level=None, uri=True)) as database:
             database.text_factory = partial(str, encoding="utf-8", errors="replace")
             database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_LENGTH)
             database.set_progress_handler(lambda: monotonic() > self._ends, _STEPS)
