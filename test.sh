@@ -18,6 +18,7 @@ need nodejs command -v node
 need npm command -v npm
 need haproxy command -v haproxy
 need nginx-light command -v nginx
+need postgresql sh -c 'ls /usr/lib/postgresql/*/bin/postgres'
 need profanity command -v profanity
 need python3-aioxmpp /usr/bin/python3 -c "import aioxmpp"
 need python3-nbxmpp /usr/bin/python3 -c "import nbxmpp"

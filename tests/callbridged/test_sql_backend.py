@@ -477,9 +477,10 @@ class Opening(SqlBackendCase):
 
     def test_missing_libraries(self) -> None:
         """A library that is not installed stops the start, with what to install."""
-        self.assertIn("need the library argon2-cffi", self.missing("argon2", "mechanisms = PLAIN"))
+        for module, library in (("argon2", "argon2-cffi"), ("bcrypt", "bcrypt")):
+            self.assertIn(f"pip install {library}", self.missing(module, "mechanisms = PLAIN"))
         self.database = "postgresql:///meet"
-        self.assertIn("pip install 'callbridge-xmpp[postgresql]'", self.missing("psycopg"))
+        self.assertIn("pip install 'psycopg[binary]'", self.missing("psycopg"))
 
     def test_missing_later(self) -> None:
         """Who has keys for all users needs no library for hashes; a hash then is a fault."""
@@ -488,7 +489,7 @@ class Opening(SqlBackendCase):
             self.put("bob", "x", password_hash=BCRYPT)
             asked = self.start(self.backend.check_password("bob", "x"))
             fault = self.failureResultOf(asked, BackendUnavailable).value
-        self.assertIn("pip install 'callbridge-xmpp[sql]'", str(fault))
+        self.assertIn("pip install bcrypt", str(fault))
         self.assertTrue(self.check("alice", "wonderland"))
 
     def test_no_database(self) -> None:

@@ -167,6 +167,6 @@ def _import(module: str, library: str, what_for: str) -> Any:
         return import_module(module)
     except ImportError:
         raise MissingLibrary(
-            f"{what_for} need the library {library}. Install it with pip install "
-            "'callbridge-xmpp[sql]', in the environment that callbridged runs in."
+            f"{what_for} need a library. Run pip install {library} in the environment that "
+            "callbridged runs in."
         ) from None

@@ -115,8 +115,8 @@ def connector(
         import psycopg
     except ImportError:
         raise MissingLibrary(
-            "PostgreSQL needs the library psycopg. Install it with pip install "
-            "'callbridge-xmpp[postgresql]', in the environment that callbridged runs in."
+            "PostgreSQL needs a library. Run pip install 'psycopg[binary]' in the environment that "
+            "callbridged runs in."
         ) from None
     parameters: Mapping[str, Any] = {**_USUAL, **server.parameters}
     secret: Mapping[str, Any] = {"password": password} if password else {}
