@@ -201,7 +201,7 @@ class StreamParser(ExpatElementStream):
             rest = whole
         else:
             rest = whole[last:]
-            stanza = _TAG.match(whole, max(self._tag_at - start, 0))
+            stanza = _TAG.match(whole, self._tag_at - start) if self._tag_at >= start else None
             empty = stanza is not None and stanza.end() == last and stanza[0].endswith(b"/>")
             tag = _TAG.match(rest)  # the event's own, unless it was told at its end
             if tag is not None and (last == self._root_at - start or rest.startswith(b"</")):

@@ -19,6 +19,7 @@ from callbridged.backends import IAccounts
 from callbridged.backends.several import SeveralBackends
 from callbridged.config import Config
 from callbridged.control import commands
+from callbridged.decoy_key import load_decoy_key
 from callbridged.discovery import Discovery, FixedAddress, SrvDiscovery
 from callbridged.dns import Resolver
 from callbridged.guessing import Guessing
@@ -162,6 +163,7 @@ def make_service(reactor: Any, config: Config) -> MultiService:
         reactor,
         backend,
         callbridge.domain,
+        decoy_key=load_decoy_key(callbridge.state_directory),
         certificates=certificates,
         guests=guests,
         tokens=tokens,

@@ -232,7 +232,12 @@ class Properties(SynchronousTestCase):
         for limits in (BEFORE_LOGIN, AFTER_LOGIN):
             self.assertEqual(parse(data, cuts, limits), parse(data, limits=limits))
 
-    @settings(max_examples=300, deadline=None)
+    def test_text_after_a_stanza_in_pieces(self) -> None:
+        """The end of CDATA that had no beginning, wherever the stanza before it was cut."""
+        data = HEADER + b"<c><d/></c>]]>"
+        for cut in range(1, len(data)):
+            self.assertEqual(parse(data, [cut])[-1], "fault bad-format", cut)
+
     def test_open_cdata(self) -> None:
         """A CDATA section between stanzas is not forgotten: nothing hides from the checks in it."""
         for pieces, expected in (
@@ -253,6 +258,7 @@ class Properties(SynchronousTestCase):
         assert isinstance(fault, StreamFault)
         self.assertEqual(fault.condition, "not-well-formed")
 
+    @settings(max_examples=300, deadline=None)
     @given(st.lists(BODIES, max_size=6))
     def test_parser_let_go(self, bodies: list[list[bytes]]) -> None:
         """An expat parser that is made anew between stanzas sees what the former one would have."""
