@@ -1,5 +1,5 @@
 from callbridged.backends.file import FileBackendFactory
-from callbridged.backends.http.backend import HttpBackendFactory
+from callbridged.backends.http.factory import HttpBackendFactory
 from callbridged.backends.sql.backend import SqlBackendFactory
 
 file_backend = FileBackendFactory()

@@ -7,19 +7,10 @@ from typing import Any, TypeVar
 
 from twisted.application.service import MultiService
 from twisted.logger import Logger
-from twisted.plugin import IPlugin
 from zope.interface import implementer
 
-from bridgewire.certificates import CertificateFault
 from callbridged.attempt import ATTEMPT, seconds_left
-from callbridged.backends import (
-    BackendFault,
-    IAccounts,
-    IDecoySource,
-    ISettingsReader,
-    IUserBackend,
-    IUserBackendFactory,
-)
+from callbridged.backends import IAccounts, IDecoySource, IUserBackend
 from callbridged.backends.http.addresses import Addresses
 from callbridged.backends.http.client import HookClient
 from callbridged.backends.http.messages import (
@@ -29,9 +20,8 @@ from callbridged.backends.http.messages import (
     read_keys_answer,
     read_password_answer,
 )
-from callbridged.backends.http.settings import HookSettings, read_settings
+from callbridged.backends.http.settings import HookSettings
 from callbridged.scram_keys import ScramKeys
-from daemonkit.ini import IniReader
 from daemonkit.tasks import detach
 from daemonkit.workers import Workers
 
@@ -101,31 +91,11 @@ class HttpBackendWithAccounts(HttpBackend):
         return await self._ask(self._question("account", username), read_account_answer)
 
 
-@implementer(IPlugin, IUserBackendFactory, ISettingsReader)
-class HttpBackendFactory:
-    """Opens ``http:NAME``."""
-
-    prefix = "http"
-    description = "the NAME of a section [http NAME] that says where a web hook is"
-
-    def read(self, argument: str, ini: IniReader) -> HookSettings:
-        """Read ``[http NAME]``. Raises BackendFault where no section is named."""
-        if not argument.strip():
-            raise BackendFault(
-                "The user backend http: wants the name of a section, like http:hook for [http "
-                "hook]. Correct backend in [users]."
-            )
-        return read_settings(argument.strip(), ini)
-
-    def open(self, argument: HookSettings, reactor: Any) -> HttpBackend:
-        """Answer the backend; nothing is asked before the first login. Raises BackendFault."""
-        workers = Workers(reactor, LOOKUPS, f"addresses for http:{argument.name}")
-        addresses = Addresses(argument.url.host, workers)
-        try:
-            client = HookClient(reactor, argument, addresses)
-        except CertificateFault as fault:
-            raise BackendFault(str(fault)) from None
-        kind = HttpBackendWithAccounts if argument.accounts else HttpBackend
-        backend = kind(reactor, argument, client)
-        workers.setServiceParent(backend)
-        return backend
+def open_backend(reactor: Any, settings: HookSettings) -> HttpBackend:
+    """Answer the backend; nothing is asked before the first login. Raises CertificateFault."""
+    workers = Workers(reactor, LOOKUPS, f"addresses for http:{settings.name}")
+    client = HookClient(reactor, settings, Addresses(settings.url.host, workers))
+    kind = HttpBackendWithAccounts if settings.accounts else HttpBackend
+    backend = kind(reactor, settings, client)
+    workers.setServiceParent(backend)
+    return backend

@@ -24,11 +24,8 @@ from callbridged.backends import (
     configured,
     find_factory,
 )
-from callbridged.backends.http.backend import (
-    HttpBackend,
-    HttpBackendFactory,
-    HttpBackendWithAccounts,
-)
+from callbridged.backends.http.backend import HttpBackend, HttpBackendWithAccounts
+from callbridged.backends.http.factory import HttpBackendFactory
 from daemonkit.ini import IniReader
 from tests.callbridged.http.hooks import ALLOW, Hook, response
 from tests.callbridged.http.test_messages import SCHEME, TEXT

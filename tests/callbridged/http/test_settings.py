@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from callbridged.backends import BackendFault
-from callbridged.backends.http.backend import HttpBackendFactory
+from callbridged.backends.http.factory import HttpBackendFactory
 from callbridged.backends.http.settings import HookSettings, parse_url
 from daemonkit.ini import ConfigurationFault, IniReader
 from tests.support.ca import CertificateAuthority
