@@ -8,10 +8,13 @@ need chromium command -v chromium
 need coturn command -v turnserver
 need dnsmasq-base command -v dnsmasq
 need fail2ban command -v fail2ban-regex
+need fish command -v fish
 need freeradius command -v freeradius
 need go-sendxmpp command -v go-sendxmpp
 need iproute2 command -v ip
 need iptables command -v iptables
+need man-db command -v man
+need mandoc command -v mandoc
 need mmdebstrap command -v mmdebstrap
 need libnss3-tools command -v certutil
 need nodejs command -v node
@@ -22,6 +25,7 @@ need postgresql sh -c 'ls /usr/lib/postgresql/*/bin/postgres'
 need profanity command -v profanity
 need python3-aioxmpp /usr/bin/python3 -c "import aioxmpp"
 need python3-nbxmpp /usr/bin/python3 -c "import nbxmpp"
+need zsh command -v zsh
 install_missing
 make_tox
 .venv/bin/tox run "$@"

@@ -28,6 +28,11 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; answers its exit status."""
+    return make_frame().run(argv)
+
+
+def make_frame() -> Frame:
+    """Answer the command with its parser, of which its manual page and completion are made, too."""
     frame = Frame(
         "callbridgectl",
         "operates callbridged, the Call Bridge that answers an XMPP server's logins",
@@ -43,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ending_ctl.add_commands(frame)
     guessing_ctl.add_commands(frame)
     users.add_commands(frame)
-    return frame.run(argv)
+    return frame
 
 
 def status(options: argparse.Namespace) -> None:

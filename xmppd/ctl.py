@@ -48,6 +48,11 @@ _STATES = {"registered": "green", "draining": "yellow", "down": "red"}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line says, and answer the exit status: 0, 1, or 2 for wrong usage."""
+    return make_frame().run(argv, expected=(RegistryFault,))
+
+
+def make_frame() -> Frame:
+    """Answer the command with its parser, of which its manual page and completion are made, too."""
     frame = Frame("xmppctl", "Operates xmppd.", DEFAULT_PATH, "callbridge-xmpp", EXAMPLES)
     group = frame.group("callbridge", "says which Call Bridges may connect, and with which secret")
 
@@ -74,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_session_commands(frame)
     add_check_command(frame)
     add_network_commands(frame)
-    return frame.run(argv, expected=(RegistryFault,))
+    return frame
 
 
 def add(options: Namespace) -> None:

@@ -18,7 +18,7 @@ class LayoutTests(unittest.SynchronousTestCase):
         tox.read(ROOT / "tox.ini")
         named = {
             word.rstrip("}").removeprefix("{posargs:")
-            for section in ("testenv", "testenv:integration")
+            for section in ("testenv", "testenv:integration", "testenv:debs")
             for word in tox[section]["commands"].split()
             if "tests." in word
         }
