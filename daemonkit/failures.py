@@ -53,9 +53,9 @@ class Failures:
         empty_at, _ = self._buckets.get(key, (self._forgotten, 0.0))
         return max(0.0, (empty_at - self._clock.seconds()) * self._leak)
 
-    def left(self, key: Hashable) -> float:
-        """Answer how many more of ``key`` would be too many."""
-        return self._most - self.level(key)
+    def left(self, key: Hashable) -> int:
+        """Answer how many more of ``key``, at once, begin a pause; 1 at least."""
+        return max(1, math.floor(self._most - self.level(key) + _TOLERANCE))
 
     def gap(self, key: Hashable) -> float:
         """Answer the seconds from one attempt of ``key`` to the next: 0, and then 1, 2, 4, ..."""

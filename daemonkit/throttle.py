@@ -216,7 +216,7 @@ class Throttle:
             lane.fresh.popleft()
         at = max(lane.next_at, self._failures.not_before(key))
         # Should all of them fail, there is a pause: more would be too many.
-        if len(lane.fresh) + lane.held >= max(1.0, self._failures.left(key)):
+        if len(lane.fresh) + lane.held >= self._failures.left(key):
             at = max(at, lane.fresh[0].since + HURRY) if lane.fresh else math.inf
         return at
 

@@ -114,6 +114,16 @@ class OneKeyTests(ThrottleCase):
         self.assertEqual((failures, len(refused)), (MOST, 200 - MOST))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_parallel_and_slow(self) -> None:
+        """Nor does it help that some of the failures leak out before the last one is told."""
+        turns = [self.take() for _ in range(MOST)]
+        waiting = self.ask()
+        for turn in turns:
+            self.assertNoResult(waiting)
+            self.clock.advance(0.01)
+            turn.failed()
+        self.failureResultOf(waiting, Refused)
+
     def test_many_who_succeed(self) -> None:
         """A crowd that succeeds waits for nothing but itself, and nobody of it is refused."""
         asked = [self.ask() for _ in range(500)]
