@@ -33,8 +33,9 @@ FLAGS = [
 _KEYS = {
     "Enter": (13, "\r"),
     "Tab": (9, ""),
-    " ": (32, " "),
+    "Delete": (46, ""),
     "ArrowRight": (39, ""),
+    " ": (32, " "),
     "a": (65, "a"),
 }
 _SHIFT, _CONTROL = 8, 2
@@ -85,8 +86,8 @@ class Chromium(Process):
         self._pages: dict[str, Page] = {}
         self._last = 0
 
-    def page(self) -> Page:
-        """Open an empty page, with cookies and storage of its own."""
+    def page(self, languages: str = "en") -> Page:
+        """Open an empty page, with storage of its own. ``languages``: what its user prefers."""
         context = self.call("Target.createBrowserContext")["browserContextId"]
         target = self.call("Target.createTarget", url="about:blank", browserContextId=context)
         attached = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
@@ -94,6 +95,8 @@ class Chromium(Process):
         self._pages[attached["sessionId"]] = page
         for domain in ("Page", "Runtime", "Log", "Network"):
             page.call(f"{domain}.enable")
+        agent = page.evaluate("navigator.userAgent")
+        page.call("Emulation.setUserAgentOverride", userAgent=agent, acceptLanguage=languages)
         return page
 
     def call(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tests.integration.clients.meeting import (
-    DRIVERS,
     PAGES_HOST,
     PYTHON,
     WEBSOCKET,
     ClientTestCase,
     OverWebSocket,
 )
+
+BROWSER = (PYTHON, "-m", "tests.integration.clients.drivers.browser")
 
 
 class BrowserTestCase(ClientTestCase):
@@ -26,7 +27,7 @@ class StropheTests(OverWebSocket, BrowserTestCase):
     """The library under many web clients."""
 
     client = "strophe.js"
-    command = (PYTHON, DRIVERS / "browser.py", "strophe.html")
+    command = (*BROWSER, "strophe.html")
 
     def test_wrong_password(self) -> None:
         """It hears that its password is wrong, which is all that its AUTHFAIL says."""
@@ -37,7 +38,7 @@ class ConverseTests(OverWebSocket, BrowserTestCase):
     """A whole client, which finds the server by itself: it is told nothing but the address."""
 
     client = "converse.js"
-    command = (PYTHON, DRIVERS / "browser.py", "converse.html")
+    command = (*BROWSER, "converse.html")
 
     def test_wrong_password(self) -> None:
         """It tells its user that the password is wrong."""

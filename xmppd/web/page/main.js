@@ -80,7 +80,7 @@ function show(state, before) {
   if (here) inside.show(state, language, before);
   else form.show(state, language);
   const title = language.text(here ? "session.title" : "sign-in.title");
-  document.title = `${title} – ${$("domain-name").textContent}`;
+  document.title = `${title} · ${$("domain-name").textContent}`;
   if (moved) {
     form.clear();
     $(here ? "session" : "sign-in").querySelector("h1").focus();

@@ -27,7 +27,9 @@ class Session {
   // [{type, host, port, transport, username, password, expires, ...}]; null if it does not say.
   async services() {
     const answer = await this.#ask("services", SERVICES);
-    return answer && [...answer.getElementsByTagName("service")].map(attributes);
+    if (answer?.getElementsByTagName("service-unavailable").length) return [];
+    if (answer?.getAttribute("type") !== "result") return null;
+    return [...answer.getElementsByTagName("service")].map(attributes);
   }
 
   leave() {
@@ -37,13 +39,13 @@ class Session {
     });
   }
 
+  // The result, or the error; null if there is neither in time.
   #ask(name, xmlns) {
     const server = this.connection.domain;
     const question = $iq({ type: "get", to: server }).c(name, { xmlns });
     return new Promise((resolve) => {
-      const refused = () => resolve(null);
-      const answered = (answer) => resolve(answer.getAttribute("from") === server ? answer : null);
-      this.connection.sendIQ(question, answered, refused, ANSWER_MS);
+      const told = (answer) => resolve(answer?.getAttribute("from") === server ? answer : null);
+      this.connection.sendIQ(question, told, told, ANSWER_MS);
     });
   }
 }

@@ -1,4 +1,4 @@
-"""A page in headless Chromium as a driver: browser.py PAGE OPTIONS, PAGE from the folder pages/.
+"""A page in headless Chromium as a driver. Arguments: PAGE, from the folder pages/, and OPTIONS.
 
 ``driver.py`` says what a driver is. The page is served as https://meet.example.com/, with the
 certificate that PAGES_CERTIFICATE and PAGES_KEY name; below /node_modules/ it finds the libraries,
@@ -21,23 +21,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from tests.support.chromium import FLAGS, trust
+
 CLIENTS = Path(__file__).resolve().parents[1]
 NODE_MODULES = CLIENTS.parent / "node" / "node_modules"
 PAGES_HOST = "meet.example.com"
-
-FLAGS = [
-    "--headless",
-    "--no-sandbox",  # it has none for root; it sees nothing but the pages of these tests
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--no-proxy-server",
-    "--enable-logging=stderr",
-]
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -89,15 +77,6 @@ class Pages(ThreadingHTTPServer):
         self.socket = context.wrap_socket(
             self.socket, server_side=True, do_handshake_on_connect=False
         )
-
-
-def trust(home: Path, authority: str) -> None:
-    """Import the CA where Chromium looks for what its user has imported."""
-    database = home / ".pki" / "nssdb"
-    database.mkdir(parents=True)
-    certutil = ["certutil", "-d", f"sql:{database}"]
-    subprocess.run([*certutil, "-N", "--empty-password"], check=True)
-    subprocess.run([*certutil, "-A", "-n", "test", "-t", "C,,", "-i", authority], check=True)
 
 
 def tell(line: str) -> None:
