@@ -211,14 +211,15 @@ class Page:
         self.call("Input.dispatchKeyEvent", type="keyUp", **common)
 
     def look_like(self, width: int, height: int, *, dark: bool = False) -> None:
-        """Take this size, and prefer this colour scheme."""
+        """Take this size, and prefer this colour scheme, without transitions from what it was."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width, height=height, deviceScaleFactor=1, mobile=False,
         )  # fmt: skip
         scheme = "dark" if dark else "light"
-        feature = {"name": "prefers-color-scheme", "value": scheme}
-        self.call("Emulation.setEmulatedMedia", features=[feature])
+        wanted = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
+        features = [{"name": name, "value": value} for name, value in wanted.items()]
+        self.call("Emulation.setEmulatedMedia", features=features)
 
     def screenshot(self, path: Path) -> None:
         """Write a PNG of what a user sees."""

@@ -32,9 +32,8 @@ async function enter(fields) {
   session = null;
   store.tell({ type: "entering" });
   try {
-    const { websocket } = domains.find(({ name }) => name === wanted.domain);
-    session = await signIn({ ...wanted, websocket, signal });
-    session.ended = (failure) => store.tell({ type: "ended", failure: failure.name });
+    session = await signIn({ ...wanted, websocket: websocketOf(wanted.domain), signal });
+    session.ended = ended;
     const [about, services] = await Promise.all([session.about(), session.services()]);
     if (!signal.aborted) store.tell({ type: "entered", session: about, services });
   } catch (failure) {
@@ -43,6 +42,11 @@ async function enter(fields) {
     store.tell({ type: "failed", failure: named(failure) });
   }
 }
+
+// Functions that outlive a login stand outside of it: there they would keep the password alive.
+const ended = (failure) => store.tell({ type: "ended", failure: failure.name });
+
+const websocketOf = (domain) => domains.find(({ name }) => name === domain).websocket;
 
 function cancel() {
   attempt?.abort();

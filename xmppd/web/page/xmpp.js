@@ -50,48 +50,64 @@ class Session {
   }
 }
 
+// What becomes of a connection: a session that lasts until it ends, or a failure. It outlives the
+// login, and so must not be where the password is.
+class Attempt {
+  constructor(connection, guest, anonymous) {
+    Object.assign(this, { connection, guest, anonymous });
+    this.session = null;
+    this.failure = null; // the first one says what it was; those after it are its consequences
+    this.outcome = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }));
+    this.timer = setTimeout(() => this.giveUp(new Failure("no-connection")), LOGIN_MS);
+  }
+
+  // What strophe.js calls.
+  changed(status, condition, element) {
+    if (status === Status.CONNECTED) {
+      this.#settle();
+      this.session = new Session(this.connection);
+      this.resolve(this.session);
+    } else if (status === Status.AUTHFAIL && !this.failure) {
+      this.giveUp(ofLogin(element, this.guest));
+    } else if (status === Status.CONNFAIL) {
+      this.failure ??= ofConnection(condition, this.anonymous);
+    } else if (status === Status.ERROR) {
+      this.failure ??= this.session ? ofSession(condition) : ofOpening(condition);
+    } else if (status === Status.DISCONNECTED) {
+      this.#end(new Failure(this.session ? "connection-lost" : "no-connection"));
+    }
+  }
+
+  giveUp(failure) {
+    if (this.session) return;
+    this.#end(failure);
+    this.connection.disconnect();
+  }
+
+  #end(failure) {
+    this.#settle();
+    this.failure ??= failure;
+    if (this.session) this.session.ended(this.failure);
+    else this.reject(this.failure);
+  }
+
+  #settle() {
+    clearTimeout(this.timer);
+    this.connection.forget();
+  }
+}
+
 // Answer a Session, or throw a Failure. `username` and `password` null: as a guest, without any.
 // `signal`: an AbortSignal, for a user who does not want to wait.
 export function signIn({ websocket, domain, username, password, guest, signal }) {
   const mechanisms = username === null ? WITHOUT : WITH_PASSWORD;
   const address = username === null ? domain : `${username}@${domain}`;
   const connection = new StrictConnection(websocket, { mechanisms });
-  const session = new Session(connection);
-  return new Promise((resolve, reject) => {
-    let inside = false;
-    let failure = null; // the first one says what it was; those after it are its consequences
-
-    const end = (found) => {
-      failure ??= found;
-      clearTimeout(timer);
-      connection.forget();
-      if (inside) session.ended(failure);
-      else reject(failure);
-    };
-    const giveUp = (found) => {
-      end(found);
-      connection.disconnect();
-    };
-    const timer = setTimeout(() => giveUp(new Failure("no-connection")), LOGIN_MS);
-    signal?.addEventListener("abort", () => inside || giveUp(new Failure("unexpected")));
-
-    connection.connect(address, password && prepared(password), (status, condition, element) => {
-      if (status === Status.CONNECTED) {
-        clearTimeout(timer);
-        connection.forget();
-        inside = true;
-        resolve(session);
-      } else if (status === Status.AUTHFAIL && !failure) {
-        giveUp(ofLogin(element, guest));
-      } else if (status === Status.CONNFAIL) {
-        failure ??= ofConnection(condition, username === null);
-      } else if (status === Status.ERROR) {
-        failure ??= inside ? ofSession(condition) : ofOpening(condition);
-      } else if (status === Status.DISCONNECTED) {
-        end(new Failure(inside ? "connection-lost" : "no-connection"));
-      }
-    });
-  });
+  const attempt = new Attempt(connection, guest, username === null);
+  signal?.addEventListener("abort", () => attempt.giveUp(new Failure("unexpected")));
+  const changed = (...what) => attempt.changed(...what);
+  connection.connect(address, password && prepared(password), changed);
+  return attempt.outcome;
 }
 
 function ofConnection(condition, anonymous) {
