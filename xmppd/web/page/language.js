@@ -27,8 +27,8 @@ export class Language {
   }
 
   // "in 12 hours", "5 minutes ago"
-  distance(date, now = Date.now()) {
-    const minutes = Math.round((date - now) / 60_000);
+  distance(milliseconds) {
+    const minutes = Math.round(milliseconds / 60_000);
     if (Math.abs(minutes) < 90) return this.durations.format(minutes, "minute");
     const hours = Math.round(minutes / 60);
     if (Math.abs(hours) < 48) return this.durations.format(hours, "hour");

@@ -112,4 +112,5 @@ for (const tag of Object.keys(LANGUAGES)) {
 speak(language);
 $("page").hidden = false;
 $("username").focus();
+setInterval(() => inside.tick(language), 10_000);
 addEventListener("pagehide", () => session?.leave());

@@ -3,7 +3,6 @@ import { $, element, revealing } from "./dom.js";
 import { urlOf } from "./turn.js";
 
 const FACTS = ["jid", "callbridge", "mechanism", "since", "until", "transport", "tls", "peer"];
-const TIMES = ["since", "until"];
 
 export class SessionView {
   // on: {leave, again, test}
@@ -29,7 +28,19 @@ export class SessionView {
       const said = this.services[number].querySelector(".result");
       const text = outcome(result, language);
       if (said.textContent !== text) said.textContent = text;
-      said.dataset.works = result.works ?? "";
+      said.dataset.works = result.reason === "same-address" ? "" : result.works ?? "";
+    }
+    this.tick(language);
+  }
+
+  // Time goes on.
+  tick(language) {
+    for (const one of $("session").querySelectorAll("[data-until]")) {
+      const left = new Date(one.dataset.until) - Date.now();
+      const expired = left <= 0 && one.closest("#services") !== null;
+      const text = expired ? language.text("services.expired") : language.distance(left);
+      if (one.textContent !== text) one.textContent = text;
+      one.classList.toggle("failure", expired);
     }
   }
 
@@ -63,7 +74,7 @@ export class SessionView {
       revealing(show, (shown) => { written.textContent = shown ? password : hidden; });
       facts.append(...fact(language.text("services.password"), written, " ", show));
     }
-    if (expires) facts.append(...fact(language.text("services.expires"), ...expiry(expires, language)));
+    if (expires) facts.append(...fact(language.text("services.expires"), ...until(expires, language)));
     const result = element("p", { class: "result", role: "status" });
     return element("li", {}, what, ...(facts.children.length ? [facts] : []), result);
   }
@@ -75,14 +86,17 @@ function place({ host, port }) {
   return `${host.includes(":") ? `[${host}]` : host}${port ? `:${port}` : ""}`;
 }
 
-const code = (text) => element("code", { translate: "no" }, text);
+// Something that is nobody's language; an address may be broken behind its signs.
+const code = (text) =>
+  element("code", { translate: "no" }, ...text.split(/(?<=[@/])/).flatMap((one) => [one, element("wbr")]));
 
 const fact = (name, ...values) => [element("dt", {}, name), element("dd", {}, ...values)];
 
 function facts(session, language) {
   return FACTS.filter((name) => session[name]).flatMap((name) => {
     const label = language.text(`session.${name}`);
-    if (TIMES.includes(name)) return fact(label, ...moment(session[name], language));
+    if (name === "since") return fact(label, moment(session[name], language));
+    if (name === "until") return fact(label, ...until(session[name], language));
     const more = explained(name, session[name]);
     const note = more ? [element("small", {}, language.text(more))] : [];
     return fact(label, code(session[name]), ...note);
@@ -96,16 +110,12 @@ function explained(name, value) {
   return { PLAIN: "session.mechanism.plain", ANONYMOUS: "session.mechanism.anonymous" }[value];
 }
 
-function moment(written, language) {
-  const date = new Date(written);
-  const time = element("time", { datetime: written }, language.moment(date));
-  return [time, element("small", {}, language.distance(date))];
-}
+const moment = (written, language) =>
+  element("time", { datetime: written }, language.moment(new Date(written)));
 
-function expiry(written, language) {
-  if (new Date(written) > Date.now()) return moment(written, language);
-  return [element("span", { class: "failure" }, language.text("services.expired"))];
-}
+// A time to come; `tick` says how far away it is.
+const until = (written, language) =>
+  [moment(written, language), " ", element("small", { "data-until": written })];
 
 function outcome(result, language) {
   if (result === "running") return language.text("turn.running");

@@ -2,7 +2,7 @@
 // alone (RFC 8445 section 5.1.1), connects to nobody, and says what came.
 
 const RELAYS = ["turn", "turns"];
-const SECONDS = 10;
+const SECONDS = 15; // a browser gives up after ten
 
 // The URL that WebRTC wants (RFC 7064, RFC 7065) for a service as XEP-0215 describes it.
 export function urlOf({ type, host, port, transport }) {
