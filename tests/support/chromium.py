@@ -62,7 +62,7 @@ class Chromium(Process):
         directory.mkdir()
         self._authority = authority
         self._home = directory
-        resolver = ", ".join([*rules, "MAP * ~NOTFOUND"])
+        resolver = ", ".join([*rules, "MAP * ~NOTFOUND", "EXCLUDE 127.0.0.1"])
         super().__init__(
             "chromium",
             [

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from twisted.trial import unittest
 
 from tests.support.chromium import Chromium, Page
+from tests.support.coturn import Coturn
 from tests.support.processes import free_port
 from tests.support.shared import shared_site
 from tests.support.site import Settings, Site
@@ -25,22 +26,28 @@ _FLAGS = ["--allow-loopback-in-peer-connection"]
 
 
 class PageSite(Site):
-    """One xmppd, one Call Bridge, one browser; closed together."""
+    """One xmppd, one Call Bridge, one coturn, one browser; closed together."""
 
     browser: Chromium
+    coturn: Coturn
     port: int
 
     def close(self) -> None:
-        if hasattr(self, "browser"):
-            self.browser.kill()
+        for name in ("browser", "coturn"):
+            if hasattr(self, name):
+                getattr(self, name).kill()
         super().close()
 
 
-def make_site(server: Settings, bridge: Settings) -> PageSite:
-    """The site with more settings for its daemons, started."""
+def make_site(server: Settings, bridge: Settings, *, coturn: bool = False) -> PageSite:
+    """The site with more settings for its daemons, started; ``coturn``: with that, too."""
     site = PageSite()
     try:
         site.port = free_port(ADDRESS)
+        if coturn:
+            site.coturn = Coturn(site.directory / "coturn", site.ca)
+            site.coturn.start()
+            server = {"turn": site.coturn.settings(), **server}
         client = {
             "websocket_listen": f"tcp:{site.port}:interface={ADDRESS}",
             "sign_in_page": "yes",
@@ -67,16 +74,19 @@ class PageCase(unittest.SynchronousTestCase):
     #: Of xmppd and callbridged, for one class.
     server_settings: ClassVar[Settings] = {}
     bridge_settings: ClassVar[Settings] = {}
+    with_coturn: ClassVar[bool] = False
     #: What the browser may complain about.
     expected_complaints: ClassVar[tuple[str, ...]] = ()
 
     def setUp(self) -> None:
-        make = lambda: make_site(self.server_settings, self.bridge_settings)  # noqa: E731
-        site = shared_site(type(self), make)
+        site = shared_site(type(self), self._make)
         assert isinstance(site, PageSite)
         self.site = site
         self.server = site.servers[0]
         self.bridge = site.bridges[0]
+
+    def _make(self) -> PageSite:
+        return make_site(self.server_settings, self.bridge_settings, coturn=self.with_coturn)
 
     def open(self, language: str = "en", host: str = "xmpp1.example.com") -> Page:
         """The page in a tab of its own, of a browser that prefers this language."""
