@@ -10,6 +10,7 @@ import time
 
 from bridgewire.certificates import load_authorities, names
 from bridgewire.steps import Step
+from demo import page
 from demo.screen import Screen
 from tests.support import people
 from tests.support.processes import BIN, free_port
@@ -40,6 +41,7 @@ class Play:
         self.servers: list[XmppServer] = []
         self.bridges: list[CallBridge] = []
         self.websocket_ports: list[int] = []
+        self.coturn = page.turn_server(site)
 
     def run(self) -> None:
         """All scenes; raises AssertionError with the last lines of a log where one goes wrong."""
@@ -48,6 +50,7 @@ class Play:
         self.inside()
         self.login()
         self.guest()
+        self.sign_in_page()
         self.wrong_password()
         self.failover()
 
@@ -60,12 +63,12 @@ class Play:
             address = f"127.0.0.{number + 1}"
             port = free_port(address, 5443)
             self.websocket_ports.append(port)
-            listen = f"tcp:{port}:interface={address}"
             server = site.server(
                 f"xmpp{number}",
                 address,
                 usual_ports=True,
-                settings={"client": {"websocket_listen": listen}},
+                certificate_ip=[address],
+                settings=page.settings(address, port, self.coturn),
             )
             self.servers.append(server)
         site.zone.srv = [(10 * at, *srv[1:]) for at, srv in enumerate(site.zone.srv, start=1)]
@@ -77,6 +80,9 @@ class Play:
         for daemon in (*self.servers, *self.bridges):
             [leaf, *_] = load_authorities(site.ca.directory / f"{daemon.name}.crt")
             screen.line(daemon.name, ", ".join(names(leaf).dns))
+        if self.coturn:
+            self.coturn.start()
+            screen.line("TURN server", f"coturn on {self.coturn.address}:{self.coturn.port}")
         site.nameserver.start()
         screen.line("name server", f"Twisted Names on {site.nameserver.where}")
         screen.line("", site.zone.service)
@@ -157,6 +163,14 @@ class Play:
         )
         screen.line("gone", "it closed its stream, and the Call Bridge has taken it out")
 
+    def sign_in_page(self) -> None:
+        screen = self.screen
+        screen.scene("The sign-in page, for browsers")
+        count, policy = page.load(self._page_url(), self.site.ca.certificate_path)
+        expect("default-src 'none'" in policy, policy)
+        screen.line("loaded", f"{self._page_url()} and what it names, {count} files")
+        screen.line("held to", policy)
+
     def wrong_password(self) -> None:
         self.screen.scene("A wrong password")
         login = self._log_in(self.servers[0], "looking-glass")
@@ -187,11 +201,15 @@ class Play:
                 expect(status in CLEAN, daemon.process.tail())
                 self.screen.line(daemon.name, "told to stop (SIGTERM), closed its links, ended")
         self.site.nameserver.stop()
+        if self.coturn:
+            self.coturn.stop()
 
     def keep(self) -> None:
         """Leave everything running, the killed Call Bridge too, and say how to look at it."""
         screen = self.screen
         processes = [self.site.nameserver.process]
+        if self.coturn:
+            processes.append(self.coturn.process)
         for daemon in (*self.servers, *self.bridges):
             if not daemon.process.running:
                 daemon.start()
@@ -208,10 +226,8 @@ class Play:
             f"A client: {USER}@{self.site.domain}, password {PASSWORD}, server {server.address} "
             f"port {server.client_port}, STARTTLS, authority {self.site.ca.certificate_path}."
         )
-        screen.prose(
-            f"A browser: wss://{server.fqdn}:{self.websocket_ports[0]}/xmpp-websocket, for pages "
-            "of the origins in websocket_origins of xmppd.ini."
-        )
+        authority = self.site.ca.certificate_path
+        page.explain(screen, self._page_url(), authority, USER, PASSWORD)
         screen.prose("And to end it:")
         screen.plain("kill " + " ".join(str(process.pid) for process in processes))
         screen.plain(f"rm -r {self.site.directory}")
@@ -219,6 +235,9 @@ class Play:
             process.release()
 
     # Helpers
+
+    def _page_url(self) -> str:
+        return f"https://{self.servers[0].address}:{self.websocket_ports[0]}/"
 
     def _guests(self, bridge: CallBridge) -> object:
         return json.loads(bridge.command("--json", "guests").stdout)

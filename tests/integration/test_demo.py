@@ -18,5 +18,11 @@ class DemoTests(unittest.SynchronousTestCase):
         said = run(sys.executable, "-m", "demo").stdout
         for step in Step:
             self.assertRegex(said, rf"(?m)^ *{step.number}  {step}\b")
-        for word in ("SCRAM-SHA-", "ANONYMOUS", "not-authorized", "temporary-auth-failure"):
+        for word in (
+            "SCRAM-SHA-",
+            "ANONYMOUS",
+            "not-authorized",
+            "temporary-auth-failure",
+            "default-src",
+        ):
             self.assertIn(word, said)

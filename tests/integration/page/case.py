@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,7 +12,7 @@ from twisted.trial import unittest
 
 from tests.support.chromium import Chromium, Page
 from tests.support.coturn import Coturn
-from tests.support.processes import free_port
+from tests.support.processes import Process, free_port
 from tests.support.shared import shared_site
 from tests.support.site import Settings, Site
 
@@ -26,40 +27,46 @@ _FLAGS = ["--allow-loopback-in-peer-connection"]
 
 
 class PageSite(Site):
-    """One xmppd, one Call Bridge, one coturn, one browser; closed together."""
+    """One xmppd, one Call Bridge, one browser, and what a test adds; closed together."""
 
     browser: Chromium
-    coturn: Coturn
-    port: int
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.port = free_port(ADDRESS)
+        #: Whatever else is to be killed in the end.
+        self.more: list[Process | Coturn] = []
 
     def close(self) -> None:
-        for name in ("browser", "coturn"):
-            if hasattr(self, name):
-                getattr(self, name).kill()
+        for one in self.more:
+            one.kill()
         super().close()
 
 
-def make_site(server: Settings, bridge: Settings, *, coturn: bool = False) -> PageSite:
-    """The site with more settings for its daemons, started; ``coturn``: with that, too."""
+def make_site(
+    settings: Callable[[PageSite], Settings], bridge: Settings, hosts: Mapping[str, str]
+) -> PageSite:
+    """The site, started. ``settings`` answers more settings of xmppd, ``bridge`` are callbridged's.
+
+    ``hosts``: where the browser finds names, if that is not where xmppd is.
+    """
     site = PageSite()
     try:
-        site.port = free_port(ADDRESS)
-        if coturn:
-            site.coturn = Coturn(site.directory / "coturn", site.ca)
-            site.coturn.start()
-            server = {"turn": site.coturn.settings(), **server}
+        more = settings(site)
         client = {
             "websocket_listen": f"tcp:{site.port}:interface={ADDRESS}",
             "sign_in_page": "yes",
-            **server.get("client", {}),
+            **more.get("client", {}),
         }
-        site.server(address=ADDRESS, settings={**server, "client": client})
+        site.server(address=ADDRESS, settings={**more, "client": client})
         site.enrol(site.bridge(settings=bridge))
         site.user(USER, PASSWORD)
-        rules = [f"MAP {name} {ADDRESS}" for name in ("example.com", "*.example.com")]
+        names = {"example.com": ADDRESS, "example.org": ADDRESS, "*.example.com": ADDRESS, **hosts}
+        rules = [f"MAP {name} {address}" for name, address in names.items()]
         site.browser = Chromium(
             site.directory / "chromium", site.ca.certificate_path, rules, _FLAGS
         )
+        site.more.append(site.browser)
         site.start()
         site.browser.start()
     except BaseException:
@@ -71,28 +78,32 @@ def make_site(server: Settings, bridge: Settings, *, coturn: bool = False) -> Pa
 class PageCase(unittest.SynchronousTestCase):
     """One site for the tests of a class; in the end the browser must have had no complaint."""
 
-    #: Of xmppd and callbridged, for one class.
+    #: Of xmppd and callbridged, for one class; where names are.
     server_settings: ClassVar[Settings] = {}
     bridge_settings: ClassVar[Settings] = {}
-    with_coturn: ClassVar[bool] = False
+    hosts: ClassVar[Mapping[str, str]] = {}
     #: What the browser may complain about.
     expected_complaints: ClassVar[tuple[str, ...]] = ()
 
     def setUp(self) -> None:
-        site = shared_site(type(self), self._make)
+        make = partial(make_site, self.settings_for, self.bridge_settings, self.hosts)
+        site = shared_site(type(self), make)
         assert isinstance(site, PageSite)
         self.site = site
         self.server = site.servers[0]
         self.bridge = site.bridges[0]
 
-    def _make(self) -> PageSite:
-        return make_site(self.server_settings, self.bridge_settings, coturn=self.with_coturn)
+    def settings_for(self, site: PageSite) -> Settings:
+        """More settings of xmppd, when the site's authority and port are known."""
+        return self.server_settings
 
-    def open(self, language: str = "en", host: str = "xmpp1.example.com") -> Page:
+    def open(
+        self, language: str = "en", host: str = "xmpp1.example.com", port: int | None = None
+    ) -> Page:
         """The page in a tab of its own, of a browser that prefers this language."""
         page = self.site.browser.page(language)
         self.addCleanup(self._check, page)
-        page.goto(f"https://{host}:{self.site.port}/")
+        page.goto(f"https://{host}:{port or self.site.port}/")
         page.wait("!document.querySelector('#page').hidden")
         return page
 

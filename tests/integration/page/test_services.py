@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
-from tests.integration.page.case import PageCase
+from tests.integration.page.case import PageCase, PageSite
 from tests.support.chromium import Page
+from tests.support.coturn import Coturn
+from tests.support.site import Settings
 
 #: In the order in which they are configured.
 STUN, UDP, TCP, TLS = range(1, 5)
@@ -15,7 +17,16 @@ STUN, UDP, TCP, TLS = range(1, 5)
 class ServiceTests(PageCase):
     """What xmppd is configured with."""
 
-    with_coturn = True
+    def settings_for(self, site: PageSite) -> Settings:
+        coturn = Coturn(site.directory / "coturn", site.ca)
+        site.more.append(coturn)
+        coturn.start()
+        return {"turn": coturn.settings()}
+
+    @property
+    def coturn(self) -> Coturn:
+        (found,) = [one for one in self.site.more if isinstance(one, Coturn)]
+        return found
 
     def inside(self) -> Page:
         page = self.open()
@@ -37,14 +48,14 @@ class ServiceTests(PageCase):
         """Each service with its credentials and their end; the password only when asked for."""
         page = self.inside()
         heads = [self.text(page, f"{self.item(number)} h3") for number in (STUN, UDP, TCP, TLS)]
-        where = f"127.0.0.1:{self.site.coturn.port}"
+        where = f"127.0.0.1:{self.coturn.port}"
         self.assertEqual(
             heads,
             [
                 f"STUN · UDP {where}",
                 f"TURN · UDP {where}",
                 f"TURN · TCP {where}",
-                f"TURNS · TCP 127.0.0.1:{self.site.coturn.tls_port}",
+                f"TURNS · TCP 127.0.0.1:{self.coturn.tls_port}",
             ],
         )
         self.assertEqual(self.facts(page, self.item(STUN)), {})
@@ -69,13 +80,13 @@ class ServiceTests(PageCase):
             self.assertRegex(
                 self.probe(page, number),
                 r"^It works: relayed by 127\.0\.0\.1, after \d+ ms\.$",
-                f"service {number}: {self.site.coturn.process.tail()}",
+                f"service {number}: {self.coturn.process.tail()}",
             )
 
     def test_refused(self) -> None:
         """With another secret at coturn, the credentials are refused, and that is what is said."""
         page = self.inside()
-        coturn = self.site.coturn
+        coturn = self.coturn
         right = coturn.secret
         coturn.stop()
         coturn.secret = "another"
@@ -91,16 +102,16 @@ class ServiceTests(PageCase):
     def test_down(self) -> None:
         """A service that is not there, or says nothing, is not refused: it does not answer."""
         page = self.inside()
-        self.site.coturn.pause()
+        self.coturn.pause()
         try:
             self.assertIn("does not answer", self.probe(page, UDP))
         finally:
-            self.site.coturn.resume()
-        self.site.coturn.stop()
+            self.coturn.resume()
+        self.coturn.stop()
         try:
             self.assertIn("does not answer", self.probe(page, TCP))
         finally:
-            self.site.coturn.start()
+            self.coturn.start()
 
     def test_again(self) -> None:
         """The services can be asked for anew, and old results go."""
