@@ -1,4 +1,4 @@
-"""``python -m benchmarks.load JSON``: one process of load for ``benchmarks.logins``.
+"""``python -m benchmarks.load JSON``: one process of load for ``benchmarks.measure``.
 
 Prints a JSON list of ``[when it ended, seconds it took, fault or null]``.
 """
@@ -18,13 +18,14 @@ from benchmarks.sasl import Credentials
 
 @dataclass
 class Load:
+    """All ``users`` log in at the same time, again and again."""
+
     address: str
     port: int
     domain: str
     authority: str
-    user: str
+    users: list[str]
     password: str
-    at_once: int
     seconds: float
     done: list[tuple[float, float, str | None]] = field(default_factory=list)
 
@@ -32,32 +33,32 @@ class Load:
         context = ssl.create_default_context(cafile=self.authority)
         context.options |= ssl.OP_NO_TICKET
         self.target = Target(self.address, self.domain, {"STARTTLS": self.port}, context)
-        self.who = Credentials(self.user, self.password)
 
     def run(self) -> None:
         end = time.monotonic() + self.seconds
-        threads = [threading.Thread(target=self.repeat, args=(end,)) for _ in range(self.at_once)]
+        threads = [threading.Thread(target=self.repeat, args=(one, end)) for one in self.users]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
 
-    def repeat(self, end: float) -> None:
+    def repeat(self, user: str, end: float) -> None:
+        who = Credentials(user, self.password)
         while (began := time.monotonic()) < end:
             try:
-                fault = self.log_in()
+                fault = self.log_in(who)
             except OSError as error:
                 fault = repr(error)
             ended = time.monotonic()
             self.done.append((ended, ended - began, fault))
 
-    def log_in(self) -> str | None:
+    def log_in(self, who: Credentials) -> str | None:
         """From connect to the bound resource; the fault, or None."""
         client = Client(self.target, "STARTTLS")
         try:
             client.secure()
             client.open()
-            client.log_in("PLAIN", self.who)
+            client.log_in("PLAIN", who)
             client.bind()
             client.close()
         except Refused as fault:

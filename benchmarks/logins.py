@@ -8,95 +8,60 @@ daemon in CPU time. Bounded: it ends by itself after ``--seconds`` and some set-
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import resource
-import subprocess
 import sys
-import time
-from collections.abc import Sequence
 
 from benchmarks.figures import cpu_seconds, machine
+from benchmarks.measure import Place, measure
+from benchmarks.ours import add_users
 from tests.support.processes import ROOT
 from tests.support.site import Site
 
-#: Seconds before the steady state: connections start together and take a while to spread out.
-_WARM_UP = 3.0
-#: Of load: threads of one process wait for each other.
-_PROCESSES = 2
 
-
-def percentile(ordered: Sequence[float], percent: float) -> float:
-    """The value that ``percent`` of ``ordered`` do not exceed."""
-    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
-
-
-def make_site(delay: int, hashing: bool) -> Site:
+def make_site(delay: int, users: list[str], hashing: bool) -> Site:
     """An installation whose backend answers ``delay`` milliseconds late."""
     site = Site()
-    site.server(settings={"session": {"max_sessions_per_user": 10_000}})  # all are alice's
-    bridge = site.bridge()
-    site.enrol(bridge)
-    site.user("alice", "wonderland")
-    text = bridge.ini.read_text()
+    site.server()
     backend = f"slow:{delay}:{site.users}" if hashing else f"slow:{delay}"
-    bridge.ini.write_text(text.replace(f"backend = file:{site.users}", f"backend = {backend}"))
+    bridge = site.bridge(settings={"users": {"backend": backend}})
     bridge.process.environment["PYTHONPATH"] = f"{ROOT}{os.pathsep}{ROOT / 'benchmarks'}"
+    site.enrol(bridge)
+    if hashing:
+        add_users(site, users)
     return site
 
 
-def start_load(site: Site, at_once: int, seconds: float) -> subprocess.Popen[bytes]:
-    server = site.servers[0]
-    settings = {
-        "address": server.address,
-        "port": server.client_port,
-        "domain": site.domain,
-        "authority": str(site.ca.certificate_path),
-        "user": "alice",
-        "password": "wonderland",
-        "at_once": at_once,
-        "seconds": seconds,
-    }
-    command = [sys.executable, "-m", "benchmarks.load", json.dumps(settings)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
-
-
-def measure(site: Site, options: argparse.Namespace) -> bool:
+def report(site: Site, users: list[str], options: argparse.Namespace) -> bool:
     """Print the figures; True if no login failed."""
+    server = site.servers[0]
+    authority = str(site.ca.certificate_path)
+    place = Place(server.address, server.client_port, site.domain, authority)
     daemons = [*site.servers, *site.bridges]
-    whole = _WARM_UP + options.seconds + 1.0
-    shares = [len(range(n, options.at_once, _PROCESSES)) for n in range(_PROCESSES)]
     loaded = resource.getrusage(resource.RUSAGE_CHILDREN)
-    children = [start_load(site, share, whole) for share in shares if share]
-    time.sleep(_WARM_UP)
-    began = time.monotonic()
-    before = [cpu_seconds(daemon.process.pid) for daemon in daemons]
-    time.sleep(options.seconds)
-    ended = time.monotonic()
-    after = [cpu_seconds(daemon.process.pid) for daemon in daemons]
-    outputs = [child.communicate(timeout=120)[0] for child in children]
-    logins = [login for output in outputs for login in json.loads(output)]
-
-    faults = [fault for _, _, fault in logins if fault]
-    steady = sorted(took for when, took, fault in logins if began <= when < ended and not fault)
+    found = measure(
+        place,
+        users,
+        options.seconds,
+        watch=lambda: [cpu_seconds(daemon.process.pid) for daemon in daemons],
+    )
     print(machine())
     hashing = " and a SCRAM hash" if options.hash else ""
-    print(f"{options.at_once} at once, backend {options.delay} ms{hashing}, PLAIN over STARTTLS")
-    if steady:
-        print(f"rate      {len(steady) / (ended - began):8.1f} logins/s over {ended - began:.1f} s")
-        print(f"p50       {percentile(steady, 50) * 1000:8.1f} ms")
-        print(f"p99       {percentile(steady, 99) * 1000:8.1f} ms")
-        for daemon, start, end in zip(daemons, before, after, strict=True):
-            cost = (end - start) / len(steady) * 1000
-            busy = (end - start) / (ended - began) * 100
+    print(f"{len(users)} at once, backend {options.delay} ms{hashing}, PLAIN over STARTTLS")
+    if found.took:
+        print(f"rate      {found.rate:8.1f} logins/s over {found.seconds:.1f} s")
+        print(f"p50       {found.percentile(50) * 1000:8.1f} ms")
+        print(f"p99       {found.percentile(99) * 1000:8.1f} ms")
+        for daemon, used in zip(daemons, found.used, strict=True):
+            cost, busy = used / len(found.took) * 1000, used / found.seconds * 100
             print(f"{daemon.plugin:12}{cost:6.2f} ms CPU per login, {busy:.0f} % of one CPU")
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    load = (used.ru_utime + used.ru_stime - loaded.ru_utime - loaded.ru_stime) / len(logins) * 1000
+    load = (used.ru_utime + used.ru_stime - loaded.ru_utime - loaded.ru_stime) / found.count * 1000
     print(f"{'load':12}{load:6.2f} ms CPU per login")
-    print(f"failures  {len(faults):6} of {len(logins)}")
-    for fault in sorted(set(faults))[:5]:
+    print(f"failures  {len(found.faults):6} of {found.count}")
+    for fault in sorted(set(found.faults))[:5]:
         print(f"  {fault[:200]}")
-    return bool(steady) and not faults
+    return bool(found.took) and not found.faults
 
 
 def main() -> int:
@@ -109,10 +74,11 @@ def main() -> int:
     )
     options = parser.parse_args()
     options.seconds = min(options.seconds, 60.0)
-    site = make_site(options.delay, options.hash)
+    users = [f"user{number}" for number in range(options.at_once)]
+    site = make_site(options.delay, users, options.hash)
     try:
         site.start()
-        return 0 if measure(site, options) else 1
+        return 0 if report(site, users, options) else 1
     finally:
         site.close()
 

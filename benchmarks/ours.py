@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -14,10 +14,15 @@ from cryptography import x509
 
 from benchmarks.client import TRANSPORTS, Target
 from benchmarks.peers import PASSWORD, PEERS
+from callbridged.scram_keys import ITERATIONS, ScramKeys
+from callbridged.scram_text import format_keys
 from tests.support.processes import ROOT, free_port
 from tests.support.site import Site
 
 _XMPP_ADDRESS = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.5")  # RFC 6120 section 13.7.1.4
+
+#: What `add_users` makes keys for.
+SCHEME = "SCRAM-SHA-256"
 
 
 class Subject(Protocol):
@@ -98,6 +103,13 @@ class Pair:
             ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=ROOT
         )
         return said.stdout.strip() or "of this checkout"
+
+
+def add_users(site: Site, users: Iterable[str], iterations: int = ITERATIONS) -> None:
+    """Put users with one password, and the same keys, into the users file."""
+    keys = format_keys(SCHEME, ScramKeys.derive(SCHEME, PASSWORD, iterations))
+    with site.users.open("a") as file:
+        file.writelines(f"{name}:{keys}\n" for name in users)
 
 
 @contextmanager

@@ -1,0 +1,66 @@
+"""Real directories of users that answer late: what user backends are measured with.
+
+Each is behind a `Forwarder`, on loopback. Passwords are kept in the form that costs least to check,
+so that waiting is what counts.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.forwarder import Forwarder
+from benchmarks.peers import PASSWORD
+from tests.support.ca import CertificateAuthority
+from tests.support.web_hook import WebHook
+
+
+@dataclass(frozen=True)
+class Directory:
+    """One that runs. ``settings``: ``[kind bench]`` of callbridged.ini; ``port``: on 127.0.0.1."""
+
+    kind: str
+    settings: Mapping[str, object]
+    port: int
+
+    def sections(self, **more: object) -> dict[str, Mapping[str, object]]:
+        """What callbridged.ini has for it; ``more`` goes into its section."""
+        return {
+            "users": {"backend": f"{self.kind}:bench"},
+            f"{self.kind} bench": {**self.settings, **more},
+        }
+
+
+#: Makes one below a path, with users, that answers so many milliseconds late.
+Maker = Callable[
+    [Path, CertificateAuthority, Sequence[str], int], AbstractContextManager[Directory]
+]
+
+
+@contextmanager
+def web_hook(
+    where: Path, authority: CertificateAuthority, users: Sequence[str], late: int
+) -> Iterator[Directory]:
+    """A web hook on Node's HTTPS server, which compares passwords as they are."""
+    hook = WebHook(where, authority, {name: {"password": PASSWORD} for name in users})
+    forwarder = Forwarder(hook.port, late, where)
+    settings = hook.settings(
+        url=f"https://{hook.host}:{forwarder.port}/login", mechanisms="PLAIN", accounts="no"
+    )
+    with ExitStack() as stack:
+        for one in (hook, forwarder):
+            stack.callback(one.stop)
+            one.start()
+        yield Directory("http", settings, forwarder.port)
+
+
+def makers() -> Iterator[tuple[str, Maker]]:
+    """Answer those whose programs are there, each with a name, and say which are not."""
+    for program, package, make in (("node", "nodejs", web_hook),):
+        if shutil.which(program) or shutil.which(program, path="/usr/sbin"):
+            yield package, make
+        else:
+            print(f"{program} is not installed (apt install {package}): left out")
