@@ -13,18 +13,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.forwarder import Forwarder
+from benchmarks.ours import SCHEME
 from benchmarks.peers import PASSWORD
+from callbridged.scram_keys import MIN_ITERATIONS, ScramKeys
+from callbridged.scram_text import format_keys
 from tests.support.ca import CertificateAuthority
+from tests.support.coturn import write_private
+from tests.support.postgres import ROLE_PASSWORD, Postgres
 from tests.support.web_hook import WebHook
 
 
 @dataclass(frozen=True)
 class Directory:
-    """One that runs. ``settings``: ``[kind bench]`` of callbridged.ini; ``port``: on 127.0.0.1."""
+    """One that runs. ``settings``: ``[kind bench]`` of callbridged.ini; ``port``: on 127.0.0.1.
+
+    ``may_be_more``: the usual number of connections may be less than wanted here.
+    """
 
     kind: str
     settings: Mapping[str, object]
     port: int
+    may_be_more: bool = False
 
     def sections(self, **more: object) -> dict[str, Mapping[str, object]]:
         """What callbridged.ini has for it; ``more`` goes into its section."""
@@ -57,9 +66,42 @@ def web_hook(
         yield Directory("http", settings, forwarder.port)
 
 
+@contextmanager
+def postgresql(
+    where: Path, authority: CertificateAuthority, users: Sequence[str], late: int
+) -> Iterator[Directory]:
+    """PostgreSQL, with keys for SCRAM of as few rounds as may be."""
+    where.mkdir()
+    keys = format_keys(SCHEME, ScramKeys.derive(SCHEME, PASSWORD, MIN_ITERATIONS))
+    password = where / "password"
+    write_private(password, ROLE_PASSWORD)
+    with ExitStack() as stack:
+        server = Postgres(authority)
+        stack.callback(server.close)
+        server.start()
+        server.sql("ALTER SYSTEM SET max_connections = 100")
+        server.stop()
+        server.start()
+        server.sql(
+            "INSERT INTO callbridge_users (name, scram) SELECT unnest(%s::text[]), %s",
+            parameters=[list(users), keys],
+        )
+        forwarder = Forwarder(server.port, late, where)
+        stack.callback(forwarder.kill)
+        forwarder.start()
+        settings = {
+            "database": server.uri.replace(f":{server.port}/", f":{forwarder.port}/"),
+            "password_file": password,
+        }
+        yield Directory("sql", settings, forwarder.port, may_be_more=True)
+
+
 def makers() -> Iterator[tuple[str, Maker]]:
     """Answer those whose programs are there, each with a name, and say which are not."""
-    for program, package, make in (("node", "nodejs", web_hook),):
+    for program, package, make in (
+        ("psql", "postgresql", postgresql),
+        ("node", "nodejs", web_hook),
+    ):
         if shutil.which(program) or shutil.which(program, path="/usr/sbin"):
             yield package, make
         else:
