@@ -1,0 +1,77 @@
+"""Opens ``ldap:NAME``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.plugin import IPlugin
+from zope.interface import implementer
+
+from bridgewire.certificates import CertificateFault
+from callbridged.backends import BackendFault, ISettingsReader, IUserBackendFactory
+from callbridged.backends.addresses import Addresses
+from callbridged.backends.ldap.backend import LdapBackend, SearchBackend, UserDnBackend
+from callbridged.backends.ldap.dialer import Dialer
+from callbridged.backends.ldap.directory import Directory
+from callbridged.backends.ldap.interface import Search
+from callbridged.backends.ldap.settings import Finding, LdapSettings, read_settings
+from daemonkit.ini import IniReader
+from daemonkit.workers import Workers
+
+#: Lookups of servers' addresses at once.
+LOOKUPS = 2
+
+
+@implementer(IPlugin, IUserBackendFactory, ISettingsReader)
+class LdapBackendFactory:
+    """Opens ``ldap:NAME``."""
+
+    prefix = "ldap"
+    description = "the NAME of a section [ldap NAME] that says where a directory is"
+
+    def read(self, argument: str, ini: IniReader) -> LdapSettings:
+        """Read ``[ldap NAME]``. Raises BackendFault where no section is named."""
+        if not argument.strip():
+            raise BackendFault(
+                "The user backend ldap: wants the name of a section, like ldap:office for [ldap "
+                "office]. Correct backend in [users]."
+            )
+        return read_settings(argument.strip(), ini)
+
+    def open(self, argument: LdapSettings, reactor: Any) -> LdapBackend:
+        """Answer the backend; the directory is asked at the first login. Raises BackendFault."""
+        settings = argument
+        try:
+            from callbridged.backends.ldap.codec import LibldapCodec
+        except ImportError as error:
+            raise BackendFault(
+                f"{settings.section} needs python-ldap, which is not installed ({error}). Install "
+                "it with: pip install 'callbridge-xmpp[ldap]'. On Debian that needs gcc, "
+                "python3-dev, libldap-dev and libsasl2-dev."
+            ) from None
+        _check_filter(settings, LibldapCodec())
+        workers = Workers(reactor, LOOKUPS, f"addresses for ldap:{settings.name}")
+        try:
+            dialer = Dialer(reactor, settings, Addresses(workers).find, LibldapCodec)
+        except CertificateFault as fault:
+            raise BackendFault(str(fault)) from None
+        directory = Directory(reactor, settings, dialer)
+        way = settings.way
+        backend: LdapBackend = (
+            SearchBackend(settings, directory, way)
+            if isinstance(way, Finding)
+            else UserDnBackend(settings, directory, way)
+        )
+        workers.setServiceParent(backend)
+        return backend
+
+
+def _check_filter(settings: LdapSettings, codec: Any) -> None:
+    way = settings.way
+    if isinstance(way, Finding):
+        try:
+            codec.search(Search(way.base, way.scope, way.filter.fill("x"), ()), 1)
+        except ValueError as error:
+            raise BackendFault(f"{settings.section} filter: {error} Correct it.") from None
+        finally:
+            codec.close()
