@@ -1,7 +1,7 @@
-"""A real OpenLDAP server in a directory of its own, for tests and benchmarks of the ldap: backend.
+"""A real OpenLDAP server in a directory of its own, for tests and benchmarks of ldap: backends.
 
-Debian's slapd, on loopback ports, with the password policy overlay, TLS by a certificate of the test
-authority, a service account that may search, and as many users as wanted.
+Debian's slapd, on loopback ports, with the password policy overlay, TLS by a certificate of the
+test authority, a service account that may search, and as many users as wanted.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ _ATTRIBUTES = {
 }
 _OWN_SCHEMA = "\n".join(
     [
-        *(f"attributetype ( {oid} NAME '{name}' {kind} )" for name, (oid, kind) in _ATTRIBUTES.items()),
+        *(
+            f"attributetype ( {oid} NAME '{name}' {kind} )"
+            for name, (oid, kind) in _ATTRIBUTES.items()
+        ),
         "objectclass ( 1.3.6.1.4.1.4203.666.11.1 NAME 'testUser' AUXILIARY",
         f"  MAY ( shadowExpire $ {' $ '.join(_ATTRIBUTES)} ) )",
         "",
@@ -291,7 +294,12 @@ def _program(name: str) -> str:
 
 def _run(command: list[str | Path], text: str) -> None:
     done = subprocess.run(
-        list(map(str, command)), input=text, capture_output=True, text=True, timeout=300, check=False
+        list(map(str, command)),
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     if done.returncode != 0:
         raise AssertionError(f"{command[0]}: exit {done.returncode}\n{done.stdout}{done.stderr}")

@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from callbridged.attempt import ATTEMPT, seconds_left
 from callbridged.backends import IAccounts, IDecoySource, IUserBackend
-from callbridged.backends.http.addresses import Addresses
+from callbridged.backends.addresses import Addresses
 from callbridged.backends.http.client import HookClient
 from callbridged.backends.http.messages import (
     BadAnswer,

@@ -23,7 +23,7 @@ from twisted.web.iweb import IBodyProducer, IResponse
 from zope.interface import implementer
 
 from bridgewire.steps import StepFailure
-from callbridged.backends.http.addresses import Addresses
+from callbridged.backends.addresses import Addresses
 from callbridged.backends.http.connection import MAX_RESPONSE, Dialer, Endpoint
 from callbridged.backends.http.failures import Explanations
 from callbridged.backends.http.messages import Question

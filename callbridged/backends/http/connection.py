@@ -28,7 +28,7 @@ from bridgewire import tls
 from bridgewire.certificates import check_host_name
 from bridgewire.steps import StepFailure
 from bridgewire.tls_sides import Side
-from callbridged.backends.http.addresses import Addresses
+from callbridged.backends.addresses import Addresses
 from callbridged.backends.http.failures import TooMuch
 from callbridged.backends.http.settings import HookSettings
 from callbridged.connect import connect

@@ -10,7 +10,8 @@ from re import fullmatch
 
 from cryptography import x509
 
-from bridgewire.certificates import CertificateFault, Identity, load_authorities, load_identity
+from bridgewire.certificates import Identity
+from callbridged.backends.tls_settings import read_authorities, read_identity
 from callbridged.scram_keys import ITERATIONS, MAX_ITERATIONS, MIN_ITERATIONS, SCHEMES
 from daemonkit.hosts import HostPort, is_address, parse_host_port
 from daemonkit.ini import IniReader, Section
@@ -92,12 +93,12 @@ def read_settings(name: str, ini: IniReader) -> HookSettings:
     section = ini.section(f"http {name}")
     url = section.parsed("url", parse_url, shown=lambda value: value.shown)
     allowed = section.boolean("allow_plain_http", False)
-    ca = section.optional_file("ca")
+    ca, authorities = read_authorities(section, ini)
     settings = HookSettings(
         name=name,
         url=url,
-        authorities=_authorities(section, ca, ini),
-        identity=_identity(section, ini),
+        authorities=authorities,
+        identity=read_identity(section, ini),
         bearer_token=_bearer_token(section),
         timeout=section.duration("timeout", TIMEOUT, minimum=0.1, maximum=60.0),
         connections=section.integer("connections", CONNECTIONS, minimum=1, maximum=200),
@@ -144,42 +145,6 @@ def _warn(ini: IniReader, settings: HookSettings) -> None:
             f"{settings.section}: the web hook cannot see who asks, so whoever reaches it can try "
             "passwords there. Set certificate and private_key, or bearer_token_file."
         )
-    if settings.identity is not None:
-        warnings.extend(settings.identity.warnings)
-
-
-def _authorities(
-    section: Section, ca: Path | None, ini: IniReader
-) -> Sequence[x509.Certificate] | None:
-    if ca is None or not _readable(ca, ini):
-        return None
-    try:
-        return load_authorities(ca)
-    except CertificateFault as fault:
-        section.fault("ca", " ".join(fault.faults))
-        return None
-
-
-def _identity(section: Section, ini: IniReader) -> Identity | None:
-    certificate = section.optional_file("certificate")
-    private_key = section.optional_file("private_key")
-    for key, other in (("certificate", "private_key"), ("private_key", "certificate")):
-        if section.has(key) and not section.has(other):
-            section.fault(key, f"it is of no use alone. Set {other}, too.")
-    if certificate is None or private_key is None:
-        return None
-    if not _readable(certificate, ini) or not _readable(private_key, ini):
-        return None
-    try:
-        return load_identity(certificate, private_key)
-    except CertificateFault as fault:
-        section.fault("certificate", " ".join(fault.faults))
-        return None
-
-
-def _readable(path: Path, ini: IniReader) -> bool:
-    """False where it is not looked at, and where the section has noted that it is not there."""
-    return ini.findings.check_files and path.is_file()
 
 
 def _bearer_token(section: Section) -> str:

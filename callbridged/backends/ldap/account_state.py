@@ -1,7 +1,7 @@
 """Whether an account may be used, by what is in its entry.
 
-What the directory itself enforces at a bind is in `bindings`; this is for attributes that it leaves to
-others, and for logins without a bind.
+What the directory itself enforces at a bind is in `bindings`. This is for attributes that it leaves
+to others, and for logins without a bind.
 """
 
 from __future__ import annotations

@@ -42,9 +42,9 @@ class LdapBackend(MultiService):
         )
         self._attributes = tuple(dict.fromkeys(filter(None, attributes)))
 
-    def stopService(self) -> None:
-        super().stopService()
+    def stopService(self) -> object:
         self._directory.close()
+        return super().stopService()
 
     async def scram_keys(self, username: str, mechanism: str) -> ScramKeys | None:
         """Answer nothing: there is nobody who could read them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from re import search
 from stringprep import in_table_b1
 
@@ -48,10 +49,8 @@ def to_send(password: str) -> str | None:
     """
     if all(in_table_b1(one) for one in password):  # preparation leaves nothing of it
         return None
-    try:
+    with suppress(ValueError):
         password = normal_password(password)
-    except ValueError:
-        pass
     return None if "\0" in password else password
 
 

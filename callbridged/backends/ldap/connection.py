@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from twisted.internet import protocol
 from twisted.internet.defer import Deferred
@@ -13,7 +12,7 @@ from zope.interface import implementer
 
 from bridgewire import tls
 from bridgewire.certificates import check_host_name
-from bridgewire.steps import Reason, Step, StepFailure
+from bridgewire.steps import StepFailure
 from callbridged.backends.ldap.framing import Framer, NotLdap
 from callbridged.backends.ldap.interface import Entry, Result, ResultCode, Search
 from callbridged.backends.ldap.messages import Codec, Done, Notice, Reference
@@ -76,7 +75,8 @@ class LdapConnection(protocol.Protocol):
 
     async def bind(self, dn: str, password: str) -> Result:
         """Bind with a simple password. Neither is empty."""
-        assert dn.strip() and password  # noqa: S101  that would succeed, and mean nothing
+        assert dn.strip()  # noqa: S101  else it would succeed, and mean nothing
+        assert password  # noqa: S101  likewise
         return (await self._ask(self._codec.bind(dn, password))).result
 
     async def search(self, search: Search) -> tuple[Result, tuple[Entry, ...]]:
@@ -95,7 +95,7 @@ class LdapConnection(protocol.Protocol):
         """At once; whatever is waited for fails."""
         self.usable = False
         if self.transport is not None:
-            self.transport.abortConnection()
+            self.transport.abortConnection()  # type: ignore[attr-defined]
 
     # What Twisted calls
 
@@ -133,11 +133,15 @@ class LdapConnection(protocol.Protocol):
         assert self._operation is None  # noqa: S101  one at a time
         if not self.usable:
             raise self._fault or self._words.gone()
-        # An answer that nobody waits for would be taken for the next one's.
-        ended: Deferred[Done] = Deferred(lambda _: self.close())
+        ended: Deferred[Done] = Deferred(self._cancelled)
         self._operation = _Operation(ended, [] if entries is None else entries)
         self.transport.write(request)  # type: ignore[union-attr]
         return await ended
+
+    def _cancelled(self, _: Deferred[Done]) -> None:
+        """An answer that nobody waits for would be taken for the next one's."""
+        self._operation = None
+        self.close()
 
     def _take(self, message: bytes) -> None:
         if not self.usable:

@@ -105,9 +105,7 @@ class Dialer:
             addresses = await self._addresses(url.host)
             say(f"the connection to {url}")
             factory = Factory.forProtocol(
-                lambda: LdapConnection(
-                    str(url), self._make_codec(), words, self._settings.timeout
-                )
+                lambda: LdapConnection(str(url), self._make_codec(), words, self._settings.timeout)
             )
             factory.noisy = False
             made: Any = await connect(self._reactor, addresses, url.port, factory, seconds)

@@ -58,9 +58,7 @@ class Directory:
         self._binds = Pool(clock, opener, size, section)
         self._searches = self._binds
         if isinstance(settings.way, Finding):
-            self._searches = Pool(
-                clock, BoundOpener(opener, settings, settings.way), size, section
-            )
+            self._searches = Pool(clock, BoundOpener(opener, settings, settings.way), size, section)
         self._says_who = True
 
     def begin(self) -> float:
@@ -73,8 +71,7 @@ class Directory:
         self._searches.close()
 
     async def search(self, search: Search, until: float) -> tuple[Entry, ...]:
-        """Answer the entries, by the search account; one more than are wanted where there are more.
-        """
+        """Answer the entries, by the search account; one more than wanted where there are more."""
 
         async def work(connection: Connection, say: Say) -> tuple[Entry, ...]:
             return await self._search(connection, say, search)

@@ -51,8 +51,9 @@ class LdapBackendFactory:
             ) from None
         _check_filter(settings, LibldapCodec())
         workers = Workers(reactor, LOOKUPS, f"addresses for ldap:{settings.name}")
+        addresses = {url.host: Addresses(url.host, workers) for url in settings.urls}
         try:
-            dialer = Dialer(reactor, settings, Addresses(workers).find, LibldapCodec)
+            dialer = Dialer(reactor, settings, lambda host: addresses[host].find(), LibldapCodec)
         except CertificateFault as fault:
             raise BackendFault(str(fault)) from None
         directory = Directory(reactor, settings, dialer)

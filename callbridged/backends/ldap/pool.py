@@ -1,4 +1,4 @@
-"""Connections of one kind: a bounded number, each used for one thing at a time, kept for the next."""
+"""Connections of one kind: so many at most, each for one thing at a time, kept for the next."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.python.failure import Failure
 
 from bridgewire.steps import Reason, StepFailure
+from callbridged.backends import BackendUnavailable
 from callbridged.backends.ldap.interface import Connection, Say
 from callbridged.backends.ldap.words import too_late
 
@@ -85,7 +85,7 @@ class Pool:
                 try:
                     return await self._use(connection, work, progress.say)
                 except StepFailure as failure:
-                    if failure.reason is not Reason.LINK_LOST:
+                    if failure.reason is not Reason.LINK_LOST or self._clock.seconds() >= until:
                         raise
                 # It was closed just when we used it again. A question may be asked twice, and the
                 # others that are kept have most likely gone the same way.
@@ -100,19 +100,20 @@ class Pool:
     ) -> T:
         self._used.add(connection)
         try:
-            result = await work(connection, say)
+            return await work(connection, say)
+        except BackendUnavailable:  # an answer all the same
+            raise
         except CancelledError:  # by the timeout
             self._opener.avoid(connection.name)
             connection.close()
             self._drop_kept()
             raise
-        except StepFailure:
+        except BaseException:
             connection.close()
             raise
         finally:
             self._used.discard(connection)
             self._keep(connection)
-        return result
 
     def _keep(self, connection: Connection) -> None:
         if self._closed:

@@ -10,9 +10,10 @@ from typing import Literal, get_args
 
 from cryptography import x509
 
-from bridgewire.certificates import CertificateFault, Identity, load_authorities, load_identity
+from bridgewire.certificates import Identity
 from callbridged.backends.ldap.templates import Template, parse_filter, parse_user_dn
 from callbridged.backends.ldap.urls import DirectoryUrl, parse_url
+from callbridged.backends.tls_settings import read_authorities, read_identity
 from callbridged.scram_keys import ITERATIONS, MAX_ITERATIONS, MIN_ITERATIONS, SCHEMES
 from daemonkit.hosts import parse_name
 from daemonkit.ini import IniReader, Section
@@ -83,13 +84,13 @@ def read_settings(name: str, ini: IniReader) -> LdapSettings:
     if urls is not None and not urls:
         section.fault("url", "there is none. Name the directory, like ldap://ldap.example.com.")
     tls = section.choice("tls", get_args(Tls), "starttls")
-    ca = section.optional_file("ca")
+    ca, authorities = read_authorities(section, ini)
     settings = LdapSettings(
         name=name,
         urls=urls or (),
         start_tls=tls == "starttls",
-        authorities=_authorities(section, ca, ini),
-        identity=_identity(section, ini),
+        authorities=authorities,
+        identity=read_identity(section, ini),
         way=_way(section),
         username_attribute=section.parsed("username_attribute", parse_attribute, "uid"),
         username_domain=section.parsed("username_domain", parse_name, ""),
@@ -122,9 +123,7 @@ def _way(section: Section) -> Finding | Template:
     if user_dn is not None:
         for key in ("base", "scope", "filter", "bind_dn", "bind_password", "bind_password_file"):
             if section.has(key):
-                section.fault(
-                    key, "with user_dn nothing is searched for. Remove this, or user_dn."
-                )
+                section.fault(key, "with user_dn nothing is searched for. Remove this, or user_dn.")
         return user_dn
     if not section.has("base"):
         section.fault(
@@ -180,7 +179,8 @@ def _check_mechanisms(section: Section, settings: LdapSettings) -> None:
     if settings.scram_attribute and not scram:
         section.fault(
             "scram_attribute",
-            f"mechanisms names none that uses it. Add those that all users have keys for: {_SCRAM}.",
+            f"mechanisms names none that uses it. Add those that all users have keys for, out of "
+            f"{_SCRAM}.",
         )
 
 
@@ -192,42 +192,6 @@ def _warn(settings: LdapSettings, ini: IniReader) -> None:
                 f"{settings.section}: tls = none, so passwords cross the network to {url.host} in "
                 "plain text."
             )
-    if settings.identity is not None:
-        warnings.extend(settings.identity.warnings)
-
-
-def _authorities(
-    section: Section, ca: Path | None, ini: IniReader
-) -> Sequence[x509.Certificate] | None:
-    if ca is None or not _readable(ca, ini):
-        return None
-    try:
-        return load_authorities(ca)
-    except CertificateFault as fault:
-        section.fault("ca", " ".join(fault.faults))
-        return None
-
-
-def _identity(section: Section, ini: IniReader) -> Identity | None:
-    certificate = section.optional_file("certificate")
-    private_key = section.optional_file("private_key")
-    for key, other in (("certificate", "private_key"), ("private_key", "certificate")):
-        if section.has(key) and not section.has(other):
-            section.fault(key, f"it is of no use alone. Set {other}, too.")
-    if certificate is None or private_key is None:
-        return None
-    if not _readable(certificate, ini) or not _readable(private_key, ini):
-        return None
-    try:
-        return load_identity(certificate, private_key)
-    except CertificateFault as fault:
-        section.fault("certificate", " ".join(fault.faults))
-        return None
-
-
-def _readable(path: Path, ini: IniReader) -> bool:
-    """False where it is not looked at, and where the section has noted that it is not there."""
-    return ini.findings.check_files and path.is_file()
 
 
 _SCRAM = ", ".join(SCHEMES)
@@ -241,8 +205,8 @@ def _mechanism(text: str) -> str:
 
 
 def parse_attribute(text: str) -> str:
-    """Answer an attribute's name or OID (RFC 4512 section 1.4). Raises ValueError."""
-    if not fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,99}|[0-9]+(\.[0-9]+){1,30}", text):
+    """Answer an attribute's name (RFC 4512 section 2.5). Raises ValueError with a sentence."""
+    if not fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,99}", text):
         raise ValueError(f"{text[:40]!r} is no name of an attribute. Write it like uid.")
     return text
 

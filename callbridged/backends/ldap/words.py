@@ -35,7 +35,7 @@ class Words:
                 "the authorities that the directory asks clients for",
                 "serverAuth",
             ),
-            f"Does url in {section} name the right port? TLS begins at once on the port of ldaps:// "
+            f"Does url in {section} name the right port? TLS begins at once on that of ldaps:// "
             "(636), and by StartTLS on that of ldap:// (389).",
         )
 
@@ -131,7 +131,7 @@ def refused(settings: LdapSettings, name: str, doing: str, result: Result) -> Ba
     remedy = _REMEDIES.get(result.code, _LOOK)
     way = settings.way
     if isinstance(way, Finding) and result.code == ResultCode.NO_SUCH_OBJECT:
-        who = way.bind_dn or "who is not bound"
+        who = way.bind_dn or "everybody"
         remedy = (
             f"Correct base in {settings.section}, which is {way.base}; or let {who} see it: a "
             "directory says the same of what may not be seen."

@@ -1,4 +1,4 @@
-"""Tests of callbridged.backends.http.connection and .addresses: who is connected to."""
+"""Tests of callbridged.backends.http.connection and callbridged.backends.addresses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bridgewire.certificates import load_authorities, load_identity
 from bridgewire.steps import Reason, Step, StepFailure
 from callbridged.backends import BackendUnavailable
-from callbridged.backends.http.addresses import Addresses
+from callbridged.backends.addresses import Addresses
 from daemonkit.workers import Workers
 from tests.callbridged.http.hooks import ALLOW, HOST, Hook, response
 from tests.callbridged.network import certificates

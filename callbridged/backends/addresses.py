@@ -1,4 +1,4 @@
-"""The addresses of a web hook's server, by the system's resolver."""
+"""The addresses of a service's host, by the system's resolver."""
 
 from __future__ import annotations
 

@@ -1,0 +1,377 @@
+"""Tests of callbridged.backends.ldap.backend and .directory: logins by search and bind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from zope.interface.verify import verifyObject
+
+from bridgewire.steps import Reason, Step, StepFailure
+from callbridged.backends import (
+    AccountRefused,
+    BackendUnavailable,
+    BrokenAccount,
+    IAccounts,
+    IDecoySource,
+    IUserBackend,
+)
+from callbridged.backends.ldap.interface import Entry, PolicyError, Result, ResultCode
+from callbridged.backends.ldap.settings import Finding
+from callbridged.backends.ldap.templates import parse_filter, parse_user_dn
+from callbridged.scram_keys import ScramKeys
+from callbridged.scram_text import format_keys
+from tests.callbridged.ldap.directories import BASE, SERVICE, BackendCase
+
+SCHEME = "SCRAM-SHA-256"
+KEYS = ScramKeys.derive(SCHEME, "wonderland", 4096)
+
+
+class Passwords(BackendCase):
+    """By PLAIN."""
+
+    def test_right_and_wrong(self) -> None:
+        """The right password is right, and nothing else."""
+        self.assertIs(self.check(), True)
+        for name, password in (("alice", "x"), ("bob", "wonderland"), ("*", "wonderland")):
+            self.assertIs(self.check(name, password), False)
+
+    def test_connections(self) -> None:
+        """A connection that a user was bound on is not used for a search."""
+        for _ in range(3):
+            self.check()
+        self.assertEqual(len(self.directory.connections), 2)
+        searchers = {one[2] for one in self.directory.asked if one[0] == "search"}
+        self.assertEqual(searchers, {SERVICE})
+
+    def test_nobody(self) -> None:
+        """Who does not exist is searched for and bound like anybody, as nobody."""
+        self.check("bob", "x")
+        dn = self.asked("bind")[-1]
+        self.assertTrue(dn.endswith(f",{BASE}"))
+        self.check("bob", "x")
+        self.assertNotEqual(self.asked("bind")[-1], dn)
+
+    def test_nobody_let_in(self) -> None:
+        """A directory that lets everybody in does not let in who does not exist."""
+        usual = self.directory.passwords
+
+        class Anything(dict[str, str]):
+            def get(self, dn: str, _default: object = None) -> str:
+                return usual.get(dn, "x")
+
+        self.directory.passwords = Anything()
+        self.assertIs(self.check("bob", "x"), False)
+
+    def test_never_sent(self) -> None:
+        """Passwords that are empty, or become so, or have a NUL, are not sent anywhere."""
+        for password in ("", "\u00ad", "wonderland\0"):
+            self.assertIs(self.check(password=password), False)
+        self.assertEqual(self.directory.asked, [])
+
+    def test_filter(self) -> None:
+        """A name is put into the filter as it is, and never as a part of the filter."""
+        self.check(")(uid=*")
+        self.assertEqual(self.asked("search"), [r"(uid=\29\28uid=\2a)"])
+
+    def test_several(self) -> None:
+        """Two entries for one name are nobody: neither is bound, and both are named."""
+        self.directory.add("alice", "wonderland", dn=f"uid=alice,ou=b,{BASE}")
+        broken = self.check()
+        self.assertIsInstance(broken, BrokenAccount)
+        self.assertIn(f"finds uid=alice,{BASE} and uid=alice,ou=b,{BASE}", str(broken))
+        self.assertEqual(self.asked("bind"), [SERVICE])
+
+    def test_no_dn(self) -> None:
+        """An entry without a DN, as a directory's root has, is no user: that bind would succeed."""
+        self.directory.entries = [Entry("", self.alice.attributes)]
+        self.assertIsInstance(self.check(), BrokenAccount)
+        self.assertEqual(self.asked("bind"), [SERVICE])
+
+    def test_anonymous(self) -> None:
+        """A bind that succeeds and binds nobody lets nobody in."""
+        self.directory.who = (Result(ResultCode.SUCCESS), "")
+        fault = self.check()
+        self.assertIsInstance(fault, BackendUnavailable)
+        self.assertIn("that nobody is bound", str(fault))
+
+    def test_no_who_am_i(self) -> None:
+        """A directory that cannot say who is bound is asked once, and the log says so."""
+        self.directory.who = (Result(ResultCode.PROTOCOL_ERROR, "unsupported"), "")
+        for _ in range(2):
+            self.assertIs(self.check(), True)
+        self.assertEqual(self.directory.asked.count(("who am i",)), 1)
+        (line,) = [line for line in self.logged if "does not say who is bound" in line]
+        self.assertIn("protocol error (2): unsupported", line)
+
+    def test_broken_entry(self) -> None:
+        """Whose entry has no localpart hears so with the right password alone."""
+        self.directory.add("bob", "builder", uid=("bob", "robert"))
+        self.assertIs(self.check("bob", "x"), False)
+        broken = self.check("bob", "builder")
+        self.assertIsInstance(broken, BrokenAccount)
+        self.assertIn(f"the attribute uid of uid=bob,{BASE} is wrong: it has 2 values", str(broken))
+
+
+class States(BackendCase):
+    """Accounts that must not be used."""
+
+    def refused(self, password: str = "wonderland") -> Any:
+        found = self.check(password=password)
+        return found.condition if isinstance(found, AccountRefused) else found
+
+    def end(self, result: Result) -> None:
+        self.directory.results[self.alice.dn] = result
+
+    def test_entry(self) -> None:
+        """What the entry says is told with the right password alone."""
+        self.directory.entries.clear()
+        self.alice = self.directory.add("alice", "wonderland", nsAccountLock="true")
+        self.assertEqual(self.refused(), "account-disabled")
+        self.assertIs(self.refused("x"), False)
+
+    def test_policy(self) -> None:
+        """What the directory says at the bind is told."""
+        self.end(Result(ResultCode.INVALID_CREDENTIALS, "", PolicyError.PASSWORD_EXPIRED))
+        self.assertEqual(self.refused(), "credentials-expired")
+
+    def test_unwilling(self) -> None:
+        """389-ds is unwilling for an account that is locked; else that is no answer."""
+        self.end(Result(ResultCode.UNWILLING_TO_PERFORM, "Account inactivated."))
+        self.assertIsInstance(self.refused(), BackendUnavailable)
+        self.directory.entries.clear()
+        self.directory.add("alice", "wonderland", nsAccountLock="true")
+        self.assertEqual(self.refused(), "account-disabled")
+
+    def test_no_answer(self) -> None:
+        """A directory that does not look is not heard as a wrong password, by nobody either."""
+        self.end(Result(ResultCode.BUSY, "come back later"))
+        fault = self.check()
+        self.assertIsInstance(fault, BackendUnavailable)
+        self.assertIn("has refused a user's bind: busy (51): come back later.", str(fault))
+        self.assertNotIsInstance(fault, BrokenAccount)
+
+
+class Mapping(BackendCase):
+    """Names that are typed are not those that are let in."""
+
+    changes = {
+        "way": Finding(
+            BASE, "sub", parse_filter("(mail={username}@example.com)"), SERVICE, "hunter2"
+        )
+    }
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.bob = self.directory.add("Bob", "builder", mail="robert@example.com")
+
+    def test_mapped(self) -> None:
+        """The value of username_attribute, in normal form, is let in."""
+        self.assertEqual(self.check("robert", "builder"), "bob")
+        self.assertIs(self.check("robert", "x"), False)
+        self.assertIs(self.check("bob", "builder"), False)
+
+    def test_not_unique(self) -> None:
+        """A localpart that two entries have is neither's."""
+        self.directory.add("bob", "x", dn=f"uid=bob,ou=b,{BASE}")
+        broken = self.check("robert", "builder")
+        self.assertIsInstance(broken, BrokenAccount)
+        self.assertIn(f"uid=bob,ou=b,{BASE} has it, too, and both would be bob", str(broken))
+
+    def test_accounts(self) -> None:
+        """By an alias nobody has an account: tokens and certificates are for localparts."""
+        backend = IAccounts(self.backend)
+        self.assertIsNone(self.outcome(backend.fingerprint("robert")))
+        self.assertIsNone(self.outcome(backend.fingerprint("bob")))
+        alias = self.directory.add("carol", "x", mail="carol@example.com")
+        self.assertEqual(len(self.outcome(backend.fingerprint("carol"))), 32)
+        self.assertEqual(self.check("carol", self.directory.passwords[alias.dn]), True)
+
+
+class Addresses(BackendCase):
+    """The localpart is that of an e-mail address."""
+
+    changes = {"username_attribute": "mail", "username_domain": "example.com"}
+
+    def test_address(self) -> None:
+        """Two addresses with the same local part, one of another domain, are not one localpart."""
+        self.directory.add("bob", "builder", mail="Robert@example.com")
+        self.directory.add("carol", "x", mail="carol@example.org")
+        self.assertEqual(self.check("bob", "builder"), "robert")
+        self.assertIsInstance(self.check("carol", "x"), BrokenAccount)
+        self.directory.add("dave", "x", mail="ROBERT@example.com")
+        self.assertIsInstance(self.check("bob", "builder"), BrokenAccount)
+
+
+class Scram(BackendCase):
+    """Keys out of the directory."""
+
+    changes = {"scram_attribute": "authPassword", "mechanisms": frozenset({SCHEME, "PLAIN"})}
+
+    def keys(self, name: str = "bob") -> Any:
+        return self.outcome(self.backend.scram_keys(name, SCHEME))
+
+    def add(self, **more: Any) -> None:
+        self.directory.add("bob", "x", authPassword=format_keys(SCHEME, KEYS), **more)
+
+    def test_keys(self) -> None:
+        """A user has the keys in the directory; who does not exist has none."""
+        self.add()
+        keys = self.keys()
+        self.assertTrue(keys.check(SCHEME, "wonderland"))
+        self.assertEqual((keys.username, keys.refusal), ("bob", None))
+        self.assertIsNone(self.keys("nobody"))
+        self.assertEqual(self.asked("bind"), [SERVICE])
+
+    def test_refusal(self) -> None:
+        """An account that must not be used has keys all the same, and says why not afterwards."""
+        self.add(pwdAccountLockedTime="20261125110000Z")
+        self.assertEqual(self.keys().refusal, "account-disabled")
+
+    def test_missing(self) -> None:
+        """A user without keys is not heard as a wrong password."""
+        broken = self.keys("alice")
+        self.assertIsInstance(broken, BrokenAccount)
+        self.assertIn("SCRAM-SHA-256 has 0 values there", str(broken))
+
+    def test_decoys(self) -> None:
+        """Who does not exist looks like most users."""
+        source = IDecoySource(self.backend)
+        self.assertEqual((source.iterations, source.decoy_key), (4096, None))
+        self.assertEqual(IDecoySource(self.make(decoy_key=b"key")).decoy_key, b"key")
+
+
+class Accounts(BackendCase):
+    """Who is a user, without a password."""
+
+    def fingerprint(self, name: str) -> Any:
+        return self.outcome(IAccounts(self.backend).fingerprint(name))
+
+    def test_accounts(self) -> None:
+        """Users have fingerprints; who is disabled, has to change the password, or is not has none."""
+        self.directory.add("bob", "x", userAccountControl=514)
+        self.directory.add("carol", "x", pwdReset="TRUE")
+        self.assertIsInstance(self.fingerprint("alice"), bytes)
+        for name in ("bob", "carol", "nobody"):
+            self.assertIsNone(self.fingerprint(name))
+
+    def test_interfaces(self) -> None:
+        """It is what the interfaces say."""
+        for interface in (IUserBackend, IAccounts, IDecoySource):
+            verifyObject(interface, self.backend)
+
+
+class UserDn(BackendCase):
+    """The name gives the DN."""
+
+    changes = {"way": parse_user_dn(f"uid={{username}},{BASE}")}
+
+    def test_right_and_wrong(self) -> None:
+        """The right password is right; the own entry is read by its user."""
+        self.assertIs(self.check(), True)
+        self.assertIs(self.check(password="x"), False)
+        self.assertIs(self.check("nobody"), False)
+        (searcher,) = {one[2] for one in self.directory.asked if one[0] == "search"}
+        self.assertEqual(searcher, self.alice.dn)
+
+    def test_own_name(self) -> None:
+        """The entry's own name counts: a directory may take another one for it."""
+        self.directory.add("jose", "x", dn=f"uid=josé,{BASE}")
+        self.assertEqual(self.check("josé", "x"), "jose")
+
+    def test_states(self) -> None:
+        """Accounts that must not be used are told with the right password."""
+        self.directory.add("bob", "x", shadowExpire=1)
+        self.assertEqual(self.check("bob", "x").condition, "account-disabled")
+        result = Result(ResultCode.SUCCESS, "", PolicyError.CHANGE_AFTER_RESET)
+        self.directory.results[self.alice.dn] = result
+        self.assertEqual(self.check().condition, "credentials-expired")
+
+    def test_unreadable(self) -> None:
+        """Who may not read the own entry is told to the operator."""
+        self.directory.entries.clear()
+        self.assertIn("may not read its own entry", str(self.check()))
+
+    def test_no_accounts(self) -> None:
+        """Nobody can say who is a user: there are no keys, tokens and certificates."""
+        self.assertFalse(IAccounts.providedBy(self.backend))
+        self.assertIsNone(self.outcome(self.backend.scram_keys("alice", SCHEME)))
+
+
+class Faults(BackendCase):
+    """A directory that cannot be asked."""
+
+    def test_search_account(self) -> None:
+        """A search account that is refused is never a user's wrong password."""
+        self.directory.passwords[SERVICE] = "another"
+        said = str(self.check())
+        self.assertIn("authentication-failure: ldap://ldap.example.com does not let the", said)
+        self.assertIn(f"search account {SERVICE} in: invalid credentials (49)", said)
+        self.assertIn("This is no user's password.", said)
+        self.directory.passwords[SERVICE] = "hunter2"
+        self.assertIs(self.check(), True)
+
+    def test_search_account_policy(self) -> None:
+        """A directory that wants TLS for the search account says so."""
+        self.directory.results[SERVICE] = Result(ResultCode.CONFIDENTIALITY_REQUIRED)
+        said = str(self.check())
+        self.assertIn("policy: ", said)
+        self.assertIn("use tls = starttls", said)
+
+    def test_search(self) -> None:
+        """A search that is refused has a remedy; a referral is one."""
+        for code, remedy in {
+            ResultCode.REFERRAL: "referrals are not followed",
+            ResultCode.NO_SUCH_OBJECT: f"Correct base in [ldap office], which is {BASE}",
+            ResultCode.INSUFFICIENT_ACCESS_RIGHTS: "Let the search account read",
+            ResultCode.BUSY: "overloaded",
+            3: "is there an index",
+            80: "log may say why",
+        }.items():
+            self.directory.searched = Result(code, "words of its own")
+            fault = self.check()
+            self.assertIsInstance(fault, BackendUnavailable)
+            self.assertIn(remedy, str(fault))
+            self.assertIn(f"({code:d}): words of its own", str(fault))
+
+    def test_anonymous_search(self) -> None:
+        """A directory that wants to know who searches says so."""
+        way = Finding(BASE, "sub", parse_filter("(uid={username})"), "", "")
+        self.backend = self.make(way=way)
+        self.directory.searched = Result(ResultCode.OPERATIONS_ERROR)
+        self.assertIn("set bind_dn in [ldap office]", str(self.check()))
+        self.assertEqual(self.asked("bind"), [])
+
+    def test_unreachable(self) -> None:
+        """No connection is no wrong password; the next login finds one."""
+        text = "No connection to 192.0.2.1 port 389: connection refused."
+        self.directory.failure = StepFailure(
+            Step.CONNECT, Reason.CONNECT_REFUSED, text, "Is it up?"
+        )
+        fault = self.check()
+        self.assertEqual(str(fault), f"connect-refused: {text} Is it up?")
+        self.directory.failure = None
+        self.assertIs(self.check(), True)
+
+    def test_silent(self) -> None:
+        """A directory that is silent is given up in time, search and bind together."""
+        self.check()
+        self.directory.hold = True
+        outcome: list[Any] = []
+        Deferred.fromCoroutine(self.backend.check_password("alice", "wonderland")).addBoth(
+            outcome.append
+        )
+        self.clock.advance(3)
+        self.directory.held.pop().callback(None)
+        self.clock.advance(1.9)
+        self.assertEqual(outcome, [])
+        self.clock.advance(0.2)
+        said = str(outcome[0].value)
+        self.assertIn("what was waited for is the answer of ldap://ldap.example.com to a b", said)
+
+    def test_stop(self) -> None:
+        """The end of the daemon closes the connections."""
+        self.check()
+        self.backend.startService()
+        self.backend.stopService()
+        self.assertFalse(any(one.usable for one in self.directory.connections))
