@@ -10,9 +10,14 @@ need dnsmasq-base command -v dnsmasq
 need fail2ban command -v fail2ban-regex
 need fish command -v fish
 need freeradius command -v freeradius
+need gcc command -v gcc
 need go-sendxmpp command -v go-sendxmpp
 need iproute2 command -v ip
 need iptables command -v iptables
+need ldap-utils command -v ldapmodify
+need libc6-dev ls /usr/include/stdio.h
+need libldap-dev ls /usr/include/ldap.h
+need libsasl2-dev ls /usr/include/sasl/sasl.h
 need man-db command -v man
 need mandoc command -v mandoc
 need mmdebstrap command -v mmdebstrap
@@ -24,7 +29,9 @@ need nginx-light command -v nginx
 need postgresql sh -c 'ls /usr/lib/postgresql/*/bin/postgres'
 need profanity command -v profanity
 need python3-aioxmpp /usr/bin/python3 -c "import aioxmpp"
+need python3-dev python3 -c "import os, sysconfig as s; os.stat(s.get_path('include') + '/Python.h')"
 need python3-nbxmpp /usr/bin/python3 -c "import nbxmpp"
+need slapd command -v slapd
 need zsh command -v zsh
 install_missing
 make_tox

@@ -98,7 +98,7 @@ class LibldapCodec:
             )
         except ldap.LDAPError as error:
             return self._refused(error)
-        except (PyAsn1Error, ValueError, OSError):  # such as a DN that is not UTF-8
+        except Exception:  # noqa: BLE001 - MemoryError, PyAsn1Error, ...: whatever comes of nonsense
             raise NotLdap(_NONSENSE) from None
         if kind == ldap.RES_SEARCH_ENTRY:
             return _entry(*data[0][:2])

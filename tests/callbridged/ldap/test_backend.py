@@ -248,7 +248,7 @@ class Accounts(BackendCase):
         return self.outcome(IAccounts(self.backend).fingerprint(name))
 
     def test_accounts(self) -> None:
-        """Users have fingerprints; who is disabled, has to change the password, or is not has none."""
+        """Users have fingerprints; who is disabled, or has to change the password, has none."""
         self.directory.add("bob", "x", userAccountControl=514)
         self.directory.add("carol", "x", pwdReset="TRUE")
         self.assertIsInstance(self.fingerprint("alice"), bytes)
