@@ -20,6 +20,7 @@ from callbridged.scram_text import format_keys
 from tests.support.ca import CertificateAuthority
 from tests.support.coturn import write_private
 from tests.support.postgres import ROLE_PASSWORD, Postgres
+from tests.support.slapd import Slapd
 from tests.support.web_hook import WebHook
 
 
@@ -67,6 +68,22 @@ def web_hook(
 
 
 @contextmanager
+def slapd(
+    where: Path, authority: CertificateAuthority, users: Sequence[str], late: int
+) -> Iterator[Directory]:
+    """OpenLDAP, with passwords as they are, and without TLS: ejabberd has no StartTLS for LDAP."""
+    with ExitStack() as stack:
+        server = Slapd(where, authority, users=len(users))
+        stack.callback(server.kill)
+        server.start()
+        forwarder = Forwarder(server.port, late, where)
+        stack.callback(forwarder.kill)
+        forwarder.start()
+        settings = server.settings(url=f"ldap://127.0.0.1:{forwarder.port}", tls="none", ca=None)
+        yield Directory("ldap", settings, forwarder.port, may_be_more=True)
+
+
+@contextmanager
 def postgresql(
     where: Path, authority: CertificateAuthority, users: Sequence[str], late: int
 ) -> Iterator[Directory]:
@@ -99,6 +116,7 @@ def postgresql(
 def makers() -> Iterator[tuple[str, Maker]]:
     """Answer those whose programs are there, each with a name, and say which are not."""
     for program, package, make in (
+        ("slapd", "slapd", slapd),
         ("psql", "postgresql", postgresql),
         ("node", "nodejs", web_hook),
     ):

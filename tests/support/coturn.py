@@ -39,6 +39,8 @@ no-multicast-peers
 # What it relays to is on this machine, too.
 allow-loopback-peers
 """
+#: STUN's question for one's own address (RFC 8489 section 5).
+_BINDING_REQUEST = bytes.fromhex("00010000 2112a442") + bytes(12)
 
 
 class Coturn:
@@ -120,12 +122,17 @@ class Coturn:
         return set(found)
 
     def _listens(self) -> bool:
-        for port in (self.port, self.tls_port):
-            try:
+        """Over UDP it does so last."""
+        try:
+            for port in (self.port, self.tls_port):
                 socket.create_connection((self.address, port), 1).close()
-            except OSError:
-                return False
-        return True
+            with socket.socket(type=socket.SOCK_DGRAM) as udp:
+                udp.settimeout(0.5)
+                udp.connect((self.address, self.port))
+                udp.send(_BINDING_REQUEST)
+                return bool(udp.recv(1024))
+        except OSError:
+            return False
 
 
 def write_private(path: Path, text: str) -> None:
