@@ -7,7 +7,8 @@ import binascii
 
 from twisted.words.xish.domish import Element
 
-from bridgewire.namespaces import SASL
+from bridgewire.namespaces import ERRORS, SASL
+from bridgewire.steps import Reason
 
 #: What a ``<failure/>`` may say: RFC 6120 section 6.5.
 CONDITIONS = frozenset(
@@ -47,10 +48,16 @@ def sasl_message(name: str, data: bytes | None = None) -> Element:
     return element
 
 
-def sasl_failure(condition: str, text: str | None = None) -> Element:
-    """Answer ``<failure/>`` with a condition of RFC 6120 section 6.5."""
+def sasl_failure(condition: str, text: str | None = None, reason: Reason | None = None) -> Element:
+    """Answer ``<failure/>`` with a condition of RFC 6120 section 6.5.
+
+    ``reason``: more of it, for clients that can tell their user; docs/client-protocol.md has those
+    that there are.
+    """
     failure = Element((SASL, "failure"))
     failure.addElement((SASL, condition))
+    if reason:
+        failure.addElement((ERRORS, str(reason)))
     if text:
         failure.addElement((SASL, "text"), content=text)
     return failure

@@ -18,7 +18,7 @@ from twisted.words.xish.domish import Element
 from bridgewire.jid import parse_jid
 from bridgewire.login import LoginReply, LoginRequest
 from bridgewire.sasl import WireFault, sasl_data, sasl_failure, sasl_message
-from bridgewire.steps import Step
+from bridgewire.steps import Reason, Step
 from callbridged.attempt import ATTEMPT, Attempt
 from callbridged.backends import AccountRefused, BackendUnavailable, IUserBackend
 from callbridged.directory import Directory
@@ -244,7 +244,7 @@ class LoginService:
     async def _step(self, session: _Session, element: Element) -> LoginReply:
         """Answer what to say to a message; ends the session unless it goes on."""
         ATTEMPT.set(Attempt(session.peer, session.mechanism, session.ends))
-        why = ""
+        why, reason = "", None
         if session.guess is not None:
             session.guess.resume()
         try:
@@ -259,11 +259,12 @@ class LoginService:
         except CancelledError:
             raise
         except SaslFailure as failure:
-            condition, why = failure.condition, failure.text
+            condition, why, reason = failure.condition, failure.text, failure.reason
         except AccountRefused as refusal:
             condition, why = refusal.condition, str(refusal)
         except TooManyFailures as refusal:
             condition, why = "temporary-auth-failure", str(refusal)
+            reason = Reason.POLICY
         except BackendUnavailable as fault:
             condition = "temporary-auth-failure"
             self._quiet.warn(self.log, str(fault), "the user backend cannot look: {why}", why=fault)
@@ -275,7 +276,7 @@ class LoginService:
             self._end(session, "success", "with a new token" if reply.token else more)
             return reply
         self._end(session, condition, why)
-        return LoginReply(session.id, sasl_failure(condition))
+        return LoginReply(session.id, sasl_failure(condition, reason=reason))
 
     async def _take(self, session: _Session, element: Element) -> Answer:
         if session.exchange is None:

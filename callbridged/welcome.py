@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bridgewire.login import LoginReply, Token, TokenRequest
 from bridgewire.sasl import sasl_message
+from bridgewire.steps import Reason
 from callbridged.guests import ACCOUNT, GuestsFull
 from callbridged.mechanisms.exchange import Means, SaslFailure, Success
 from callbridged.mechanisms.hashed_token import BINDINGS
@@ -42,7 +43,8 @@ class Welcome:
         try:
             guest = guests.admit(self.session, self.peer)
         except GuestsFull:
-            raise SaslFailure("temporary-auth-failure", "all places for guests are taken") from None
+            text = "all places for guests are taken"
+            raise SaslFailure("temporary-auth-failure", text, Reason.RESOURCE_LIMIT) from None
         return LoginReply(self.session, element, guest.name, lifetime=guests.lifetime, report=True)
 
     def withdraw(self, reply: LoginReply) -> None:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from bridgewire.jid import InvalidFormat, parse_jid
 from bridgewire.login import TokenRequest
+from bridgewire.steps import Reason
 from bridgewire.username import parse_username
 from callbridged.directory import Directory
 from callbridged.guessing import Guess
@@ -20,12 +21,14 @@ class SaslFailure(Exception):
     """The login ends here. ``condition`` is from RFC 6120 section 6.5.
 
     ``text`` is for the log, and has nothing in it that is secret; empty: the condition says all.
+    ``reason`` is for the client.
     """
 
-    def __init__(self, condition: str, text: str = "") -> None:
+    def __init__(self, condition: str, text: str = "", reason: Reason | None = None) -> None:
         super().__init__(text or condition)
         self.condition = condition
         self.text = text
+        self.reason = reason
 
 
 @dataclass(frozen=True)

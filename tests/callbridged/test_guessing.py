@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from bridgewire.login import LoginReply, LoginRequest
+from bridgewire.namespaces import ERRORS
 from bridgewire.sasl import failure_condition
 from callbridged.backends import BackendUnavailable
 from callbridged.guessing import MAX_WAITING, Guessing, GuessLimits
@@ -74,6 +75,8 @@ class GuessingTests(GuessingCase):
         """Too many failures pause it: the backend is not asked, and it is no wrong password."""
         self.pause()
         asked = len(self.backend.asked)
+        refusal = self.successResultOf(self.begin("alice", "wonderland", ELSEWHERE)).element
+        self.assertIsNotNone(next(refusal.elements(ERRORS, "policy"), None))
         self.assertEqual(self.outcome("alice", "wonderland"), "temporary-auth-failure")
         self.assertEqual(len(self.backend.asked), asked)
         self.assertIn("logins of this account are paused", self.lines()[-1])

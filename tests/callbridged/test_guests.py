@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from bridgewire.login import LoginReply
+from bridgewire.namespaces import ERRORS
 from bridgewire.sasl import failure_condition
 from callbridged.backends import BackendUnavailable
 from callbridged.guests import Guests, GuestsFull
@@ -64,6 +65,7 @@ class Anonymous(GuestCase):
         replies = [self.anonymous(str(number)) for number in range(5)]
         self.assertEqual([one.username is not None for one in replies], [True] * 3 + [False] * 2)
         self.assertEqual(failure_condition(replies[3].element), "temporary-auth-failure")
+        self.assertIsNotNone(next(replies[3].element.elements(ERRORS, "resource-limit"), None))
         self.assertEqual(sum("Raise max_guests" in line for line in self.logged), 1)
         self.guests.ended(str(replies[1].username), "1")
         self.assertIsNotNone(self.anonymous().username)

@@ -8,7 +8,7 @@ from twisted.logger import LogLevel, capturedLogs, eventAsText, formatEvent
 from twisted.words.xish.domish import Element
 
 from bridgewire.login import LoginReply
-from bridgewire.namespaces import CLIENT, SASL
+from bridgewire.namespaces import CLIENT, ERRORS, SASL
 from bridgewire.sasl import CONDITIONS, sasl_failure, sasl_message
 from daemonkit.throttle import Throttle
 from tests.support.memory import Peer
@@ -96,7 +96,8 @@ class NetworkTests(FailedLoginsCase):
         answer = peer.type(AUTH)
         text = "too many logins from your network have failed, try again in 5 minutes"
         self.assertIn(
-            f"<failure xmlns='{SASL}'><temporary-auth-failure/><text>{text}</text></failure>",
+            f"<failure xmlns='{SASL}'><temporary-auth-failure/>"
+            f"<policy xmlns='{ERRORS}'/><text>{text}</text></failure>",
             answer,
         )
         self.assert_ended(peer, answer, "policy-violation")
@@ -110,6 +111,7 @@ class NetworkTests(FailedLoginsCase):
         self.guess_often(MOST)
         answer = self.from_(HERE).type(AUTHENTICATE.format("PLAIN", ""))
         self.assertIn("<failure xmlns='urn:xmpp:sasl:2'><temporary-auth-failure", answer)
+        self.assertIn(f"<policy xmlns='{ERRORS}'/>", answer)
         self.assertIn("try again in 5 minutes", answer)
 
     def test_others(self) -> None:

@@ -102,7 +102,7 @@ class Authentication:
             reply = await login.relay(message)
         except Refused as refused:
             self._why_ended = _too_many(refused)
-            failed = sasl_failure("temporary-auth-failure", self._why_ended)
+            failed = sasl_failure("temporary-auth-failure", self._why_ended, Reason.POLICY)
             self._stream.machine.rejected(failed)
         except StepFailure as fault:
             self._warn(fault)

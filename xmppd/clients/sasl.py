@@ -91,7 +91,7 @@ class Sasl2:
             elif child.name == "text":
                 answer.addElement((SASL2, "text"), content=str(child))
             else:
-                answer.addElement((SASL, child.name))
+                answer.addElement((child.uri, child.name))
         return answer
 
     @staticmethod

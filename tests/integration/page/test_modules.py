@@ -44,6 +44,12 @@ def failed(condition: str) -> str:
     return f"<failure xmlns='{SASL}'><{condition}/><text>no</text></failure>"
 
 
+def temporary(reason: str) -> str:
+    """A failure that is, and why (docs/client-protocol.md)."""
+    more = f"<{reason} xmlns='urn:x-callbridge:errors:1'/>"
+    return f"<failure xmlns='{SASL}'><temporary-auth-failure/>{more}</failure>"
+
+
 def stream_error(condition: str) -> str:
     return (
         "<stream:error xmlns:stream='http://etherx.jabber.org/streams'>"
@@ -54,12 +60,15 @@ def stream_error(condition: str) -> str:
 class LoginTests(PageCase):
     """What is sent, and what it means when it is refused."""
 
+    def setUp(self) -> None:
+        super().setUp()
+        self.page = self.open()
+
     def attempt(self, *answers: list[str], **options: Any) -> tuple[str, list[str]]:
         """Sign in; answer what became of it, and what was sent."""
-        page = self.open()
-        page.evaluate(SOCKET.replace("ANSWERS", json.dumps(answers)))
+        self.page.evaluate(SOCKET.replace("ANSWERS", json.dumps(answers)))
         wanted = {"username": "alice", "password": "wonderland", **options}
-        outcome, sent = page.evaluate(SIGN_IN.replace("OPTIONS", json.dumps(wanted)))
+        outcome, sent = self.page.evaluate(SIGN_IN.replace("OPTIONS", json.dumps(wanted)))
         return outcome, sent
 
     def mechanism(self, *offered: str, **options: Any) -> str:
@@ -112,7 +121,7 @@ class LoginTests(PageCase):
         _, sent = self.attempt(
             [OPEN, features("SCRAM-SHA-256")], [failed("not-authorized")], username="a=b,c"
         )
-        first = self.open().evaluate(f"atob({json.dumps(sent[1])}.match(/>([^<]+)</)[1])")
+        first = self.page.evaluate(f"atob({json.dumps(sent[1])}.match(/>([^<]+)</)[1])")
         self.assertTrue(first.startswith("n,,n=a=3Db=2Cc,r="), first)
 
     def test_refusals(self) -> None:
@@ -126,6 +135,24 @@ class LoginTests(PageCase):
             "malformed-request": "unexpected",
         }.items():
             outcome, _ = self.attempt([OPEN, features("PLAIN")], [failed(condition)])
+            self.assertEqual(outcome, name)
+        for reason, name in {
+            "policy": "too-many-attempts",
+            "resource-limit": "no-room",
+            "whatever": "temporary-auth-failure",
+        }.items():
+            outcome, _ = self.attempt([OPEN, features("PLAIN")], [temporary(reason)])
+            self.assertEqual(outcome, name)
+
+    def test_guests(self) -> None:
+        """A guest hears of codes and places, not of passwords."""
+        for condition, name in {
+            "not-authorized": "wrong-code",
+            "temporary-auth-failure": "unavailable",
+            "account-disabled": "account-disabled",
+        }.items():
+            answers = [OPEN, features("ANONYMOUS")], [failed(condition)]
+            outcome, _ = self.attempt(*answers, username=None, password=None, guest=True)
             self.assertEqual(outcome, name)
 
     def test_stream_errors(self) -> None:
@@ -146,9 +173,13 @@ class LoginTests(PageCase):
 class ModuleTests(PageCase):
     """The modules that need no server."""
 
+    def setUp(self) -> None:
+        super().setUp()
+        self.page = self.open()
+
     def run_module(self, name: str, expression: str) -> Any:
         """What an expression says with the exports of a module, as ``module``."""
-        return self.open().evaluate(f"import('/page/{name}.js').then((module) => {expression})")
+        return self.page.evaluate(f"import('/page/{name}.js').then((module) => {expression})")
 
     def test_password(self) -> None:
         """Passwords are prepared by SASLprep: those of a Japanese keyboard, too."""

@@ -264,6 +264,25 @@ class FailingTests(PageCase):
         self.server.wait_serving("cb1")
 
 
+class GuessingTests(PageCase):
+    """Where few failures are too many."""
+
+    server_settings = {"failed_logins": {"free": "1", "most": "2"}}
+
+    def test_paused(self) -> None:
+        """Who has guessed too often is told so, and not that the password is wrong."""
+        page = self.open()
+        for _ in range(2):
+            mark = self.server.process.mark()
+            self.sign_in(page, password="eat-me")
+            self.server.process.wait_for("failed login from", mark)
+            page.wait("document.querySelector('#form').ariaBusy === 'false'")
+            self.assertEqual(self.failure(page), "not-authorized")
+        self.sign_in(page)
+        page.wait("document.querySelector('#failure').textContent.includes('Too many')")
+        self.assertEqual(self.failure(page), "too-many-attempts")
+
+
 class LimitedTests(PageCase):
     """An access code, one place for guests, one session for each user, two domains."""
 

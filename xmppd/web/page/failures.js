@@ -2,6 +2,7 @@
 // the name.
 
 const SASL = "urn:ietf:params:xml:ns:xmpp-sasl";
+const ERRORS = "urn:x-callbridge:errors:1";
 
 // A login that the server refuses (RFC 6120 section 6.5).
 const OF_LOGIN = {
@@ -12,7 +13,9 @@ const OF_LOGIN = {
   "policy-violation": "too-many-attempts",
 };
 // The same for guests.
-const OF_GUESTS = { "not-authorized": "wrong-code", "temporary-auth-failure": "no-room" };
+const OF_GUESTS = { "not-authorized": "wrong-code", "temporary-auth-failure": "unavailable" };
+// Why it is temporary, where the server says so (docs/client-protocol.md).
+const OF_REASONS = { "policy": "too-many-attempts", "resource-limit": "no-room" };
 
 // A stream that the server ends (RFC 6120 section 4.9.3): before there is a session, and then.
 const OF_OPENING = {
@@ -37,7 +40,7 @@ export const OF_PAGE = [
 ];
 
 export const NAMES = [...new Set([
-  ...Object.values(OF_LOGIN), ...Object.values(OF_GUESTS),
+  ...Object.values(OF_LOGIN), ...Object.values(OF_GUESTS), ...Object.values(OF_REASONS),
   ...Object.values(OF_OPENING), ...Object.values(OF_SESSION), ...OF_PAGE,
 ])];
 
@@ -52,9 +55,12 @@ export class Failure extends Error {
 export function ofLogin(element, guest) {
   if (!element) return new Failure("server-unproven"); // it was the client that gave up
   if (element.localName === "iq") return new Failure("too-many-sessions");
-  const found = [...element.children].find((one) => one.namespaceURI === SASL);
-  const condition = found?.localName;
-  return new Failure((guest && OF_GUESTS[condition]) || OF_LOGIN[condition] || "unexpected");
+  const first = (namespace) =>
+    [...element.children].find((one) => one.namespaceURI === namespace)?.localName;
+  const condition = first(SASL);
+  const name =
+    OF_REASONS[first(ERRORS)] || (guest && OF_GUESTS[condition]) || OF_LOGIN[condition];
+  return new Failure(name || "unexpected");
 }
 
 export const ofOpening = (condition) => new Failure(OF_OPENING[condition] ?? "unexpected");
