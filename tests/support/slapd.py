@@ -23,7 +23,7 @@ PEOPLE = f"ou=people,{SUFFIX}"
 POLICIES = f"ou=policies,{SUFFIX}"
 #: May do everything.
 ADMIN, ADMIN_PASSWORD = f"cn=admin,{SUFFIX}", "secret-of-admin"
-#: May search, and read all but passwords: what ``bind_dn`` is for.
+#: May search, and read all but passwords: what ``bind_dn`` is for. Others may read their own entry.
 SERVICE, SERVICE_PASSWORD = f"cn=callbridge,ou=services,{SUFFIX}", "secret-of-service"
 #: Of the users that `Slapd` makes: ``user0``, ``user1``, ...
 PASSWORD = "wonderland"
@@ -71,7 +71,6 @@ argsfile {directory}/slapd.args
 TLSCACertificateFile {authority}
 TLSCertificateFile {certificate}
 TLSCertificateKeyFile {key}
-TLSVerifyClient try
 {more}
 database mdb
 suffix {suffix}
@@ -83,8 +82,7 @@ dbnosync
 index objectClass,uid,mail,sAMAccountName eq
 access to attrs=userPassword by anonymous auth by * none
 access to attrs=authPassword by dn.exact={service} read by * none
-access to dn.subtree={people} by dn.exact={service} read by self read by * none
-access to * by dn.exact={service} read by anonymous search by * none
+access to * by dn.exact={service} read by self read by anonymous search by * none
 overlay ppolicy
 ppolicy_default cn=default,{policies}
 {lockout}
@@ -96,7 +94,7 @@ class Slapd:
 
     ``certificate``: that and its key; None: a good one for 127.0.0.1 and localhost.
     ``tells_lockout``: binds to a locked account are told so (ppolicy_use_lockout).
-    ``more``: lines for the global part of slapd.conf.
+    ``more``: lines for the global part of slapd.conf. ``log``: what it logs, such as ``stats``.
     """
 
     def __init__(
@@ -109,6 +107,7 @@ class Slapd:
         certificate: tuple[Path, Path] | None = None,
         tells_lockout: bool = False,
         more: str = "",
+        log: str = "none",
     ) -> None:
         directory.mkdir(parents=True)
         (directory / "data").mkdir()
@@ -124,7 +123,7 @@ class Slapd:
         listen = f"ldap://{address}:{self.port} ldaps://{address}:{self.tls_port}"
         self.process = Process(
             "slapd",
-            [_program("slapd"), "-d", "none", "-f", directory / "slapd.conf", "-h", listen],
+            [_program("slapd"), "-d", log, "-f", directory / "slapd.conf", "-h", listen],
             directory / "slapd.log",
         )
         self._configure()
@@ -180,10 +179,18 @@ class Slapd:
         """Add an entry while it runs; a value may be text, octets, or several of them."""
         self._change("ldapadd", ldif(dn, attributes))
 
-    def add_user(self, uid: str, password: str | None = PASSWORD, **attributes: object) -> str:
-        """Add a user below `PEOPLE`, and answer the DN."""
-        dn = f"uid={uid},{PEOPLE}"
-        self.add(dn, user(uid, password, **attributes))
+    def add_user(
+        self,
+        name: str,
+        password: str | None = PASSWORD,
+        *,
+        base: str = PEOPLE,
+        dn: str | None = None,
+        **attributes: object,
+    ) -> str:
+        """Add a user below ``base``, or with another DN, and answer the DN."""
+        dn = dn or f"uid={name},{base}"
+        self.add(dn, user(name, password, **attributes))
         return dn
 
     def modify(self, dn: str, attribute: str, *values: str | bytes) -> None:
@@ -194,7 +201,8 @@ class Slapd:
         self._change("ldapmodify", "\n".join([*lines, "-", "", ""]), "-e", "relax")
 
     def delete(self, dn: str) -> None:
-        self._change("ldapmodify", f"{_line('dn', dn)}\nchangetype: delete\n\n")
+        """Delete an entry, also one that refers elsewhere."""
+        self._change("ldapmodify", f"{_line('dn', dn)}\nchangetype: delete\n\n", "-M")
 
     def _listens(self) -> bool:
         try:
@@ -216,7 +224,6 @@ class Slapd:
             admin=ADMIN,
             admin_password=ADMIN_PASSWORD,
             service=SERVICE,
-            people=PEOPLE,
             policies=POLICIES,
             lockout=self._lockout,
         )
@@ -239,14 +246,13 @@ class Slapd:
         _run([*command, *options], text)
 
 
-def user(uid: str, password: str | None = PASSWORD, **attributes: object) -> dict[str, object]:
+def user(name: str, password: str | None = PASSWORD, **attributes: object) -> dict[str, object]:
     """The attributes of a user's entry; ``attributes`` override, None takes one out."""
     found: dict[str, object] = {
         "objectClass": ("inetOrgPerson", "testUser"),
-        "uid": uid,
-        "cn": uid,
-        "sn": uid,
-        "mail": f"{uid}.liddell@example.com" if uid.isascii() else None,
+        "uid": name,
+        "cn": name,
+        "sn": name,
         "userPassword": password,
         **attributes,
     }

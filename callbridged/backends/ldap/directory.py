@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from typing import TypeVar
 
 from twisted.internet.interfaces import IReactorTime
@@ -16,6 +16,9 @@ from callbridged.backends.ldap.settings import Finding, LdapSettings
 from callbridged.backends.ldap.words import refused, search_account_refused, unavailable
 
 T = TypeVar("T")
+
+#: How a directory says that somebody may not read an entry.
+_UNSEEN = (ResultCode.NO_SUCH_OBJECT, ResultCode.INSUFFICIENT_ACCESS_RIGHTS)
 
 
 class BoundOpener:
@@ -89,20 +92,27 @@ class Directory:
     async def bind_and_read(
         self, password: str, own: Search, until: float
     ) -> tuple[str, Result, tuple[Entry, ...]]:
-        """Bind as the base of the search ``own``, and let the user search. Else as `bind`."""
+        """Bind as the base of the search ``own``, and let the user read it; nothing: may not.
+
+        Else as `bind`.
+        """
 
         async def work(connection: Connection, say: Say) -> tuple[str, Result, tuple[Entry, ...]]:
             result = await self._bind(connection, say, own.base, password)
             entries: tuple[Entry, ...] = ()
             if result.code == ResultCode.SUCCESS and result.policy is None:
-                entries = await self._search(connection, say, own)
+                entries = await self._search(connection, say, own, unseen=_UNSEEN)
             return connection.name, result, entries
 
         return await self._run(self._binds, work, until)
 
-    async def _search(self, connection: Connection, say: Say, search: Search) -> tuple[Entry, ...]:
+    async def _search(
+        self, connection: Connection, say: Say, search: Search, unseen: Container[int] = ()
+    ) -> tuple[Entry, ...]:
         say(f"the answer of {connection.name} to a search")
         result, entries = await connection.search(search)
+        if result.code in unseen:
+            return ()
         enough = result.code == ResultCode.SIZE_LIMIT_EXCEEDED and len(entries) >= search.limit
         if result.code != ResultCode.SUCCESS and not enough:
             raise refused(self._settings, connection.name, "a search", result)

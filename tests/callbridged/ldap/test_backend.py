@@ -289,6 +289,10 @@ class UserDn(BackendCase):
 
     def test_unreadable(self) -> None:
         """Who may not read the own entry is told to the operator."""
+        for code in (ResultCode.NO_SUCH_OBJECT, ResultCode.INSUFFICIENT_ACCESS_RIGHTS):
+            self.directory.searched = Result(code)
+            self.assertIn("may not read its own entry", str(self.check()))
+        self.directory.searched = Result(ResultCode.SUCCESS)
         self.directory.entries.clear()
         self.assertIn("may not read its own entry", str(self.check()))
 

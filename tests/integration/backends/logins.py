@@ -83,7 +83,7 @@ def one_bridge(
     keys = {scheme: ScramKeys.derive(scheme, "wonderland") for scheme in SCHEMES}
     site.users.write_bytes(put(b"", "alice", keys))
     uncounted = {"failed_logins": {"enabled": "no"}}
-    site.server(settings=server or {})
+    site.server(settings={**uncounted, **(server or {})})
     site.enrol(site.bridge(settings={**uncounted, **bridge}, prefix=prefix))
     site.start()
 
