@@ -1,0 +1,263 @@
+"""Directories that do not answer as they should, while users of a file log in."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from tests.integration.backends.cables import SlowCable
+from tests.integration.backends.directories import DirectoryCase, DirectorySite
+from tests.integration.backends.logins import Stopwatch
+from tests.support.impostors import Talker, TlsTalker
+from tests.support.processes import free_port
+from tests.support.shared import shared_site
+from tests.support.slapd import ADMIN, PEOPLE
+from tests.support.waiting import wait_until
+
+UNAVAILABLE = "temporary-auth-failure"
+#: The answer to StartTLS: yes.
+START_TLS_DONE = bytes.fromhex("300c02010178070a010004000400")
+#: What may stand at the directory's port instead, and what the log says.
+NONSENSE = {
+    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n": "does not speak LDAP as it should",
+    b"220 mail.example.com ESMTP\r\n": "does not speak LDAP as it should",
+    bytes(64): "does not speak LDAP as it should",
+    b"\x30\x84\x7f\xff\xff\xff": "A message of 2147483653 octets",
+    b"\x30\x05hello": "makes no sense",
+    START_TLS_DONE + START_TLS_DONE: "answers nothing that was asked",
+}
+
+
+class Yes(Talker):
+    """Says yes to StartTLS, and then nothing."""
+
+    def greet(self, connection) -> None:
+        connection.recv(4096)
+        connection.sendall(START_TLS_DONE)
+
+
+def make_site() -> DirectorySite:
+    """Started; the directory is asked first, by StartTLS and by ldaps://."""
+    site = DirectorySite()
+    try:
+        slapd = site.slapd
+        elsewhere = f"ou=elsewhere,{PEOPLE}"
+        sections = {
+            "office": slapd.settings(connections=4),
+            "branch": slapd.settings(url=slapd.tls_url, base=elsewhere),
+        }
+        site.begin(sections)
+        slapd.add(elsewhere, {"objectClass": "organizationalUnit"})
+        slapd.add_user("bob", "builder")
+    except BaseException:
+        site.close()
+        raise
+    return site
+
+
+class FaultCase(DirectoryCase):
+    """One site for all of them."""
+
+    def setUp(self) -> None:
+        site = shared_site(FaultCase, make_site)
+        assert isinstance(site, DirectorySite)
+        self.site = site
+        self.bridge = site.bridges[0]
+        if not self.slapd.process.running:
+            self.slapd.start()
+        self.works()
+
+    def fails(self) -> None:
+        """Bob hears that nobody could look, while alice, who is in the file, gets in."""
+        bob, alice = self.log_in_together(("bob", "builder"), ("alice", "wonderland"))
+        self.assert_refused(bob, UNAVAILABLE)
+        self.assert_in(alice, "alice")
+        self.assertLess(alice.seconds, 1.5, self.explain(alice))
+
+    def works(self) -> None:
+        """It is asked again, with nothing done; there is no other wait than for its next turn."""
+        wait_until("bob gets in", lambda: self.log_in("bob", "builder").ok)
+
+    @contextlib.contextmanager
+    def instead(self, impostor: Talker) -> Iterator[None]:
+        """Somebody else has the directory's port."""
+        self.slapd.stop()
+        try:
+            with impostor:
+                yield
+        finally:
+            self.slapd.start()
+
+
+class DownTests(FaultCase):
+    """Not there, or there again."""
+
+    def test_stopped(self) -> None:
+        """While it is down nobody waits for it; when it is back it is asked."""
+        self.slapd.stop()
+        self.fails()
+        self.said("ldap:office: connect-refused: No connection to 127.0.0.1 port .*Is the directory")
+        self.slapd.start()
+        self.works()
+
+    def test_restarted(self) -> None:
+        """A restart between two logins is not noticed, though connections were kept."""
+        for login in self.log_in_together(*[("bob", "builder")] * 4):
+            self.assert_in(login, "bob")
+        self.slapd.stop()
+        self.slapd.start()
+        for login in self.log_in_together(*[("bob", "builder")] * 4):
+            self.assert_in(login, "bob")
+
+    def test_killed(self) -> None:
+        """So is one whose process was killed, without a word on its connections."""
+        self.slapd.kill()
+        self.slapd.start()
+        self.assert_in(self.log_in("bob", "builder"), "bob")
+
+
+class SilentTests(FaultCase):
+    """There, and silent."""
+
+    def test_frozen(self) -> None:
+        """One that is frozen is given up in time, on connections that were kept and on new ones."""
+        self.slapd.pause()
+        try:
+            for _ in range(2):
+                with Stopwatch() as watch:
+                    self.fails()
+                self.assertLess(watch.seconds, 4.0)
+        finally:
+            self.slapd.resume()
+        self.said("ldap:office: timeout: .* is the answer of ldap://127.0.0.1:.* to a search")
+        self.said("ldap:office: timeout: .* is the TLS handshake with ldap://127.0.0.1")
+        self.works()
+
+    def test_frozen_in_start_tls(self) -> None:
+        """One that says yes to StartTLS, and then nothing, is given up in time."""
+        with self.instead(Yes(self.slapd.address, self.slapd.port, b"")):
+            self.fails()
+        self.said("ldap:office: timeout: .* is the TLS handshake with ldap://127.0.0.1")
+        self.works()
+
+    def test_frozen_in_tls(self) -> None:
+        """One that says nothing to the beginning of TLS is given up in time, and costs nothing."""
+        with self.instead(Talker(self.slapd.address, self.slapd.tls_port, b"")):
+            self.fails()
+            before = cpu_seconds(self.bridge.process.pid)
+            for _ in range(3):
+                self.fails()
+            self.assertLess(cpu_seconds(self.bridge.process.pid) - before, 2.0)
+        self.said("ldap:branch: timeout: .* is the TLS handshake with ldaps://127.0.0.1")
+        self.works()
+
+    def test_many_while_frozen(self) -> None:
+        """Many who wait for it do not keep out those who need not."""
+        self.slapd.pause()
+        try:
+            people = [("bob", "builder")] * 20 + [("alice", "wonderland")] * 5
+            logins = self.log_in_together(*people)
+        finally:
+            self.slapd.resume()
+        for login in logins[:20]:
+            self.assert_refused(login, UNAVAILABLE)
+        for login in logins[20:]:
+            self.assert_in(login, "alice")
+            self.assertLess(login.seconds, 3.0)
+        self.works()
+
+
+class NonsenseTests(FaultCase):
+    """Something else at its port."""
+
+    def test_nonsense(self) -> None:
+        """Whatever it says is told as such, and is nobody's wrong password."""
+        for said, text in NONSENSE.items():
+            since = self.bridge.process.mark()
+            with self.instead(Talker(self.slapd.address, self.slapd.port, said)):
+                self.fails()
+            self.said(f"ldap:office: protocol-error: .*{text}" if since == 0 else text)
+        self.works()
+        self.assertNotIn("Traceback", self.bridge.process.text())
+
+    def test_no_tls(self) -> None:
+        """A port without TLS, where TLS is expected, says so."""
+        talker = Talker(self.slapd.address, self.slapd.tls_port, b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        with self.instead(talker):
+            self.fails()
+        self.said("ldap:branch: tls-failure: The directory ldaps://.* does not speak TLS")
+        self.works()
+
+    def test_tls_at_once(self) -> None:
+        """A directory whose ldaps:// port is taken for that of ldap:// is no directory."""
+        port = self.slapd.port
+        with self.instead(TlsTalker(self.slapd.address, port, self.slapd.certificate)):
+            self.fails()
+        self.works()
+
+
+class SlowTests(DirectoryCase):
+    """A directory that is far away."""
+
+    def test_slow(self) -> None:
+        """Answers that take their time are waited for, up to the timeout, by all at once."""
+        site = DirectorySite(users=20)
+        self.site = site
+        self.addCleanup(site.close)
+        slapd = site.slapd
+        with SlowCable(slapd.address, slapd.port, 0.1) as cable:
+            url = f"ldap://{cable.address}:{cable.port}"
+            site.begin({"far": slapd.settings(url=url, connections=20)}, timeout="2s")
+            users = [(f"user{number}", "wonderland") for number in range(20)]
+            self.log_in_together(*users)  # connections are made
+            with Stopwatch() as watch:
+                for (user, _), login in zip(users, self.log_in_together(*users), strict=True):
+                    self.assert_in(login, user)
+            self.assertLess(watch.seconds, 5.0)
+            cable.delay = 3.0
+            bob, alice = self.log_in_together(("user1", "wonderland"), ("alice", "wonderland"))
+            self.assert_refused(bob, UNAVAILABLE)
+            self.assert_in(alice, "alice")
+            self.assertLess(alice.seconds, 1.5)
+            self.said("ldap:far: timeout: .* is the answer of ldap://127.0.0.1:.* to a search")
+
+
+class ConfigurationTests(DirectoryCase):
+    """What is wrong with what a directory is asked, and not with the directory."""
+
+    def test_faults(self) -> None:
+        """Each has its line, and none of them is anybody's wrong password."""
+        site = DirectorySite(more="disallow bind_anon\nrequire authc")
+        self.site = site
+        self.addCleanup(site.close)
+        slapd = site.slapd
+        sections = {
+            "password": slapd.settings(bind_password="not-the-password"),
+            "account": slapd.settings(bind_dn="cn=nobody,dc=example,dc=com"),
+            "base": slapd.settings(base="ou=nowhere,dc=example,dc=com"),
+            "anonymous": slapd.settings(bind_dn=None, bind_password=None),
+            "second": slapd.settings(url=f"ldap://127.0.0.1:{free_port()}\n  {slapd.url}"),
+        }
+        site.begin(sections)
+        slapd.add_user("bob", "builder")
+        self.assert_in(self.log_in("bob", "builder"), "bob")
+        self.assert_in(self.log_in("alice", "wonderland"), "alice")
+        self.assert_refused(self.log_in("bob", "x"), UNAVAILABLE)
+        for name, pattern in {
+            "password": "authentication-failure: .* search account .* in: invalid credentials .49",
+            "account": "authentication-failure: .* search account cn=nobody,.* This is no user's",
+            "base": "policy: .* has refused a search: no such object .32.*Correct base in .ldap base",
+            "anonymous": "policy: .* has refused a search: .*set bind_dn in .ldap anonymous",
+        }.items():
+            self.said(f"ldap:{name}[: ]((?! ldap:).)*{pattern}")
+        self.said("ldap second.: ldap://.* cannot be used, and ldap://.* is: connect-refused")
+        log = site.bridges[0].process.text()
+        self.assertNotIn("not-the-password", log)
+        self.assertNotIn(ADMIN, log)
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has worked so far."""
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
