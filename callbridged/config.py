@@ -150,7 +150,7 @@ def load(path: Path, *, check_files: bool = True) -> Config:
         _tokens(reader.section("tokens")),
         _failed_logins(reader.section("failed_logins")),
         settings=tuple(reader.findings.settings),
-        warnings=tuple(reader.findings.warnings),
+        warnings=tuple(dict.fromkeys(reader.findings.warnings)),
     )
     reader.finish()
     return config

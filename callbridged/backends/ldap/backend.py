@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from zope.interface import implementer
 
-from callbridged.backends import BrokenAccount, IAccounts, IDecoySource, IUserBackend
+from callbridged.backends import (
+    AccountRefused,
+    BackendUnavailable,
+    BrokenAccount,
+    IAccounts,
+    IDecoySource,
+    IUserBackend,
+)
 from callbridged.backends.ldap import account_state, bindings, users
 from callbridged.backends.ldap.account_state import refusal_of
 from callbridged.backends.ldap.directory import Directory
@@ -19,6 +30,7 @@ from callbridged.backends.ldap.settings import Finding, LdapSettings
 from callbridged.backends.ldap.templates import Template, escape_in_filter
 from callbridged.backends.ldap.words import refused
 from callbridged.scram_keys import ScramKeys
+from daemonkit.tasks import detach
 
 Now = Callable[[], datetime]
 now_utc: Now = partial(datetime.now, UTC)
@@ -28,12 +40,15 @@ now_utc: Now = partial(datetime.now, UTC)
 class LdapBackend(MultiService):
     """What both ways to a user's entry have in common."""
 
+    log = Logger()
+
     def __init__(self, settings: LdapSettings, directory: Directory, now: Now = now_utc) -> None:
         super().__init__()
         self.mechanisms = settings.mechanisms
         self._settings = settings
         self._directory = directory
         self._now = now
+        self._trying: Deferred[Any] | None = None
         attributes = (
             settings.username_attribute,
             settings.scram_attribute,
@@ -42,7 +57,13 @@ class LdapBackend(MultiService):
         )
         self._attributes = tuple(dict.fromkeys(filter(None, attributes)))
 
+    def startService(self) -> None:
+        super().startService()
+        self._trying = detach(self._try(), self.log, "trying a directory")
+
     def stopService(self) -> object:
+        if self._trying is not None:
+            self._trying.cancel()
         self._directory.close()
         return super().stopService()
 
@@ -57,6 +78,17 @@ class LdapBackend(MultiService):
 
     async def _check(self, username: str, password: str) -> bool | str:
         raise NotImplementedError
+
+    async def _try(self) -> None:
+        """Log in as nobody, so that the log has what is wrong before somebody does."""
+        section = self._settings.section
+        try:
+            await self._check(secrets.token_hex(16), secrets.token_hex(16))
+        except (BackendUnavailable, AccountRefused) as why:
+            text = "{section}: the directory cannot be asked: {why}"
+            self.log.warn(text, section=section, why=str(why))
+        else:
+            self.log.info("{section}: the directory answers", section=section)
 
     def _is_right(self, name: str, result: Result, entry: Entry | None = None) -> bool:
         """Answer what the server ``name`` says of a password, by a bind that ended so.

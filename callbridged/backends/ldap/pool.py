@@ -38,7 +38,7 @@ class Pool:
         self._opener = opener
         self._section = section
         self._places = DeferredSemaphore(size)
-        self._used: set[Connection] = set()
+        self._working: set[Deferred[Any]] = set()
         #: What is kept, and since when; the latest at the end.
         self._kept: list[tuple[Connection, float]] = []
         self._sweeping: IDelayedCall | None = None
@@ -58,21 +58,23 @@ class Pool:
             raise too_late(self._section, progress.doing)
 
         def done(result: Any) -> None:
+            self._working.discard(working)
             if not answer.called:
                 answer.callback(result)
 
         until = self._clock.seconds() + seconds
         working = Deferred.fromCoroutine(self._in_turn(work, until, progress))
+        self._working.add(working)
         working.addTimeout(seconds, self._clock, onTimeoutCancel=give_up)
         working.addBoth(done)
         return await answer
 
     def close(self) -> None:
-        """Close all, also what is in use."""
+        """Close all, and give up what is under way."""
         self._closed = True
         self._drop_kept()
-        for connection in list(self._used):
-            connection.close()
+        for working in list(self._working):
+            working.cancel()
 
     async def _in_turn(
         self, work: Callable[[Connection, Say], Awaitable[T]], until: float, progress: _Progress
@@ -98,7 +100,6 @@ class Pool:
     async def _use(
         self, connection: Connection, work: Callable[[Connection, Say], Awaitable[T]], say: Say
     ) -> T:
-        self._used.add(connection)
         try:
             return await work(connection, say)
         except BackendUnavailable:  # an answer all the same
@@ -112,7 +113,6 @@ class Pool:
             connection.close()
             raise
         finally:
-            self._used.discard(connection)
             self._keep(connection)
 
     def _keep(self, connection: Connection) -> None:

@@ -20,6 +20,9 @@ class Words:
         section = settings.section
         self.correct_url = f"correct the host in url of {section}"
         self._section = section
+        self._look = _RESTARTED
+        if settings.identity is None and (url.tls or settings.start_tls):
+            self._look += f" Some close it where they want a client's certificate ({section})."
         self._url = url
         #: The ends of the TLS connection.
         self._side = Side(
@@ -62,7 +65,7 @@ class Words:
             Step.LOGIN,
             Reason.LINK_LOST,
             f"{self._url} closed the connection without an answer.",
-            "The directory's log may say why. If it was restarted, all will be well in a moment.",
+            self._look,
         )
 
     def ended(self, result: Result) -> StepFailure:
@@ -71,7 +74,7 @@ class Words:
             Step.LOGIN,
             Reason.LINK_LOST,
             f"{self._url} has ended the connection: {result}.",
-            "The directory's log may say why. If it was restarted, all will be well in a moment.",
+            _RESTARTED,
         )
 
     def nonsense(self, what: str) -> StepFailure:
@@ -150,11 +153,13 @@ def unavailable(failure: StepFailure) -> BackendUnavailable:
 
 
 _LOOK = "The directory's log may say why."
+_RESTARTED = f"{_LOOK} If it was restarted, all will be well in a moment."
 _NOT_ANONYMOUS = (
     ResultCode.OPERATIONS_ERROR,  # Active Directory's
     ResultCode.STRONGER_AUTH_REQUIRED,
     ResultCode.INAPPROPRIATE_AUTHENTICATION,
     ResultCode.INSUFFICIENT_ACCESS_RIGHTS,
+    ResultCode.UNWILLING_TO_PERFORM,
 )
 _LIMITS = (3, ResultCode.SIZE_LIMIT_EXCEEDED, 11, ResultCode.BUSY)
 _REMEDIES: dict[int, str] = {

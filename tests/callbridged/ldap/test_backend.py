@@ -373,9 +373,29 @@ class Faults(BackendCase):
         said = str(outcome[0].value)
         self.assertIn("what was waited for is the answer of ldap://ldap.example.com to a b", said)
 
+    def test_start(self) -> None:
+        """At the start of the daemon the log has whether the directory can be asked."""
+        self.backend.startService()
+        self.assertEqual(self.logged, ["[ldap office]: the directory answers"])
+        self.assertNotIn(self.alice.dn, self.asked("bind"))
+        self.directory.passwords[SERVICE] = "another"
+        self.make().startService()
+        self.assertIn(
+            "[ldap office]: the directory cannot be asked: authentication-failure", self.logged[1]
+        )
+
+    def test_stop_early(self) -> None:
+        """The end of the daemon does not wait for the directory."""
+        self.directory.hold = True
+        self.backend.startService()
+        self.backend.stopService()
+        self.assertFalse(any(one.usable for one in self.directory.connections))
+        self.clock.advance(5)
+        self.assertFalse(self.clock.getDelayedCalls())
+
     def test_stop(self) -> None:
         """The end of the daemon closes the connections."""
-        self.check()
         self.backend.startService()
+        self.check()
         self.backend.stopService()
         self.assertFalse(any(one.usable for one in self.directory.connections))
