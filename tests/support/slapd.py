@@ -80,12 +80,15 @@ directory {directory}/data
 maxsize 1073741824
 dbnosync
 index objectClass,uid,mail,sAMAccountName eq
-access to attrs=userPassword by anonymous auth by * none
-access to attrs=authPassword by dn.exact={service} read by * none
-access to * by dn.exact={service} read by self read by anonymous search by * none
+{access}
 overlay ppolicy
 ppolicy_default cn=default,{policies}
 {lockout}
+"""
+_ACCESS = f"""
+access to attrs=userPassword by anonymous auth by * none
+access to attrs=authPassword by dn.exact={SERVICE} read by * none
+access to * by dn.exact={SERVICE} read by self read by anonymous search by * none
 """
 
 
@@ -94,7 +97,8 @@ class Slapd:
 
     ``certificate``: that and its key; None: a good one for 127.0.0.1 and localhost.
     ``tells_lockout``: binds to a locked account are told so (ppolicy_use_lockout).
-    ``more``: lines for the global part of slapd.conf. ``log``: what it logs, such as ``stats``.
+    ``more``: lines for the global part of slapd.conf; ``access``: who may do what with users.
+    ``log``: what it logs, such as ``stats``.
     """
 
     def __init__(
@@ -107,6 +111,7 @@ class Slapd:
         certificate: tuple[Path, Path] | None = None,
         tells_lockout: bool = False,
         more: str = "",
+        access: str = _ACCESS,
         log: str = "none",
     ) -> None:
         directory.mkdir(parents=True)
@@ -117,7 +122,7 @@ class Slapd:
         self.tls_port = free_port(address)
         self.authority = ca.certificate_path
         self._ca = ca
-        self._more = more
+        self._more, self._access = more, access
         self._lockout = "ppolicy_use_lockout" if tells_lockout else ""
         self.certificate = certificate or ca.issue("slapd", dns=["localhost"], ip=[address])
         listen = f"ldap://{address}:{self.port} ldaps://{address}:{self.tls_port}"
@@ -223,7 +228,7 @@ class Slapd:
             suffix=SUFFIX,
             admin=ADMIN,
             admin_password=ADMIN_PASSWORD,
-            service=SERVICE,
+            access=self._access,
             policies=POLICIES,
             lockout=self._lockout,
         )

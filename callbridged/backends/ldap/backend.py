@@ -142,12 +142,14 @@ class UserDnBackend(LdapBackend):
 class SearchBackend(LdapBackend):
     """A search finds the entry."""
 
+    #: The daemon's own: directories have none to share.
+    decoy_key = None
+
     def __init__(
         self, settings: LdapSettings, directory: Directory, way: Finding, now: Now = now_utc
     ) -> None:
         super().__init__(settings, directory, now)
         self.iterations = settings.iterations
-        self.decoy_key = settings.decoy_key or None
         self._way = way
 
     async def scram_keys(self, username: str, mechanism: str) -> ScramKeys | None:

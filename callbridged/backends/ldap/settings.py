@@ -61,7 +61,6 @@ class LdapSettings:
     mechanisms: frozenset[str]
     scram_attribute: str
     iterations: int
-    decoy_key: bytes = field(repr=False)
     timeout: float
     connections: int
     ca: Path | None = None
@@ -99,7 +98,6 @@ def read_settings(name: str, ini: IniReader) -> LdapSettings:
         iterations=section.integer(
             "iterations", ITERATIONS, minimum=MIN_ITERATIONS, maximum=MAX_ITERATIONS
         ),
-        decoy_key=section.optional_secret_file("decoy_secret_file").encode(),
         timeout=section.duration("timeout", TIMEOUT, minimum=0.1, maximum=60.0),
         connections=section.integer("connections", CONNECTIONS, minimum=1, maximum=100),
         ca=ca,

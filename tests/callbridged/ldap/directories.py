@@ -45,7 +45,6 @@ def settings(**changes: Any) -> LdapSettings:
         "mechanisms": frozenset({"PLAIN"}),
         "scram_attribute": "",
         "iterations": 4096,
-        "decoy_key": b"",
         "timeout": 5.0,
         "connections": 2,
     }
