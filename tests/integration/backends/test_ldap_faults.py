@@ -257,7 +257,7 @@ class ConfigurationTests(DirectoryCase):
             "base": "policy: .* has refused a search: no such object .*Correct base in .ldap base",
             "anonymous": "policy: .* has refused a search: .*set bind_dn in .ldap anonymous",
         }.items():
-            self.said(f"ldap:{name}[: ]((?! ldap:).)*{pattern}")
+            self.said(f"ldap:{name}[: ]((?! ldap:[a-z]).)*{pattern}")
         self.said("ldap second.: ldap://.* cannot be used, and ldap://.* is: connect-refused")
         log = site.bridges[0].process.text()
         self.assertNotIn("not-the-password", log)

@@ -28,7 +28,7 @@ class TlsCase(DirectoryCase):
 
     def told(self, name: str, pattern: str) -> None:
         """The log has said this of the way that is called so."""
-        self.said(f"ldap:{name}[: ]((?! ldap:).)*{pattern}")
+        self.said(f"ldap:{name}[: ]((?! ldap:[a-z]).)*{pattern}")
 
     def refused(self, pattern: str) -> None:
         """Nobody could look, over neither way, and each has its line."""
