@@ -34,7 +34,6 @@ export default {
   "session.mechanism.anonymous": "As a guest, with no password.",
   "session.transport": "Connection",
   "session.tls": "Encryption",
-  "session.tls.proxy": "up to a proxy in front of the server",
   "session.peer": "Your network address",
 
   "services.title": "TURN and STUN services",

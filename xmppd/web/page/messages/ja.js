@@ -34,7 +34,6 @@ export default {
   "session.mechanism.anonymous": "パスワードなしのゲストです。",
   "session.transport": "接続",
   "session.tls": "暗号化",
-  "session.tls.proxy": "サーバーの手前のプロキシまで",
   "session.peer": "ネットワークアドレス",
 
   "services.title": "TURN・STUN サービス",
