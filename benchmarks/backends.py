@@ -28,8 +28,9 @@ from tests.support.site import Site
 
 #: Connections to a directory, or extauth programs, where they are to be no limit.
 MANY = 40
-EXTAUTH = "extauth"
-HEAD = ("", "users are in", "alone", "logins/s", "p50", "p99", "failures", "to extauth")
+#: What others are held against: lines of ejabberd.
+EXTAUTH, LDAP = "extauth", "ldap"
+HEAD = ("", "users are in", "alone", "logins/s", "p50", "p99", "failures", "to extauth", "to ldap")
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class Bench:
         )
         for one in directories:
             if one.kind == "ldap":
-                yield Row("ejabberd", "ldap", partial(self.ejabberd, ldap(one.port, one.settings)))
+                yield Row("ejabberd", LDAP, partial(self.ejabberd, ldap(one.port, one.settings)))
 
 
 def look(row: Row, users: Sequence[str], seconds: float) -> tuple[Outcome, Outcome]:
@@ -114,8 +115,8 @@ def look(row: Row, users: Sequence[str], seconds: float) -> tuple[Outcome, Outco
         return measure(place, users[:1], min(seconds, 5.0)), measure(place, users, seconds)
 
 
-def cells(row: Row, alone: Outcome, found: Outcome, extauth_rate: float | None) -> list[str]:
-    """Answer the line of the table."""
+def cells(row: Row, alone: Outcome, found: Outcome, rates: Sequence[float | None]) -> list[str]:
+    """Answer the line of the table. ``rates``: what it is held against."""
     return [
         row.server,
         row.users_in,
@@ -123,7 +124,7 @@ def cells(row: Row, alone: Outcome, found: Outcome, extauth_rate: float | None) 
         f"{found.rate:.1f}",
         *(f"{found.percentile(percent) * 1000:.0f} ms" for percent in (50, 99)),
         f"{len(alone.faults) + len(found.faults)} of {alone.count + found.count}",
-        f"{found.rate / extauth_rate:.1f}" if extauth_rate else "-",
+        *(f"{found.rate / rate:.1f}" if rate else "-" for rate in rates),
     ]
 
 
@@ -148,8 +149,9 @@ def main() -> int:
                 print(f"{row.server}, {row.users_in}: {found[-1][2].rate:.1f}/s", flush=True)
     print(machine())
     print(f"{options.at_once} at once, {options.late} ms, {options.seconds:g} s")
-    rate = next((late.rate for row, _, late in found if row.users_in == EXTAUTH), None)
-    print_table(HEAD, (cells(*one, rate) for one in found))
+    rate_of = {(row.server, row.users_in): late.rate for row, _, late in found}
+    rates = [rate_of.get(("ejabberd", name)) for name in (EXTAUTH, LDAP)]
+    print_table(HEAD, (cells(*one, rates) for one in found))
     faults = {fault for _, alone, late in found for fault in (*alone.faults, *late.faults)}
     for fault in sorted(faults)[:10]:
         print(f"  {fault[:200]}")
