@@ -21,7 +21,7 @@ from daemonkit.ini import IniReader, Section
 #: Seconds for one login, connecting included.
 TIMEOUT = 5.0
 #: Connections for searches, and as many for binds.
-CONNECTIONS = 10
+CONNECTIONS = 30
 
 Tls = Literal["starttls", "none"]
 #: As in an LDAP URL (RFC 4516): the whole subtree, one level below the base, the base itself.

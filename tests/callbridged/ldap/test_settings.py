@@ -62,7 +62,7 @@ class Reading(SectionCase):
         self.assertEqual((str(found.way.filter), found.way.bind_dn), ("(uid={username})", ""))
         self.assertEqual((found.username_attribute, found.username_domain), ("uid", ""))
         self.assertEqual((found.mechanisms, found.scram_attribute), (frozenset({"PLAIN"}), ""))
-        self.assertEqual((found.timeout, found.connections), (5.0, 10))
+        self.assertEqual((found.timeout, found.connections), (5.0, 30))
 
     def test_all(self) -> None:
         """Every setting has its place."""
