@@ -24,8 +24,8 @@ from callbridged.backends import (
 )
 from callbridged.backends.ldap import account_state, bindings, users
 from callbridged.backends.ldap.account_state import refusal_of
-from callbridged.backends.ldap.directory import Directory
-from callbridged.backends.ldap.interface import Entry, Result, ResultCode, Search, printable
+from callbridged.backends.ldap.directory import Bound, Directory
+from callbridged.backends.ldap.interface import Entry, ResultCode, Search, printable
 from callbridged.backends.ldap.settings import Finding, LdapSettings
 from callbridged.backends.ldap.templates import Template, escape_in_filter
 from callbridged.backends.ldap.words import refused
@@ -90,17 +90,17 @@ class LdapBackend(MultiService):
         else:
             self.log.info("{section}: the directory answers", section=section)
 
-    def _is_right(self, name: str, result: Result, entry: Entry | None = None) -> bool:
-        """Answer what the server ``name`` says of a password, by a bind that ended so.
+    def _is_right(self, bound: Bound, entry: Entry | None = None) -> bool:
+        """Answer what a server says of a password, by a bind that ended so.
 
         Raises AccountRefused, and BackendUnavailable where it has not looked.
         """
-        right = bindings.says_right(result)
+        right = bindings.says_right(bound.result)
         if right is not None:
             return right
-        if entry is not None and result.code == ResultCode.UNWILLING_TO_PERFORM:
+        if entry is not None and bound.result.code == ResultCode.UNWILLING_TO_PERFORM:
             self._check_state(entry, bound=False)  # 389-ds has it in these words
-        raise refused(self._settings, name, "a user's bind", result)
+        raise refused(self._settings, bound.name, "a user's bind", bound.result)
 
     def _check_state(self, entry: Entry, *, bound: bool) -> None:
         """Raises AccountRefused where the entry says so."""
@@ -125,16 +125,17 @@ class UserDnBackend(LdapBackend):
     async def _check(self, username: str, password: str) -> bool | str:
         own = Search(self._user_dn.fill(username), "base", "(objectClass=*)", self._attributes)
         until = self._directory.begin()
-        name, result, entries = await self._directory.bind_and_read(password, own, until)
-        if not self._is_right(name, result):
+        bound = await self._directory.bind_and_read(password, own, until)
+        if not self._is_right(bound):
             return False
-        if not entries:
+        if not bound.entries:
             raise BrokenAccount(
                 f"{printable(own.base)} may not read its own entry. Let users read theirs; or let "
                 f"{self._settings.section} search, with base, filter and bind_dn."
             )
-        self._check_state(entries[0], bound=True)
-        localpart = self._localpart(entries[0])
+        (entry,) = bound.entries
+        self._check_state(entry, bound=True)
+        localpart = self._localpart(entry)
         return localpart == username or localpart
 
 
@@ -151,6 +152,8 @@ class SearchBackend(LdapBackend):
         super().__init__(settings, directory, now)
         self.iterations = settings.iterations
         self._way = way
+        #: Seconds that the last bind of a user took.
+        self._usual = 0.0
 
     async def scram_keys(self, username: str, mechanism: str) -> ScramKeys | None:
         """Read the keys. Raises BackendUnavailable."""
@@ -181,10 +184,16 @@ class SearchBackend(LdapBackend):
     async def _check(self, username: str, password: str) -> bool | str:
         until = self._directory.begin()
         entry = await self._find(username, until)
-        # Who does not exist takes as long as who does.
-        dn = bindings.nobody(self._way.base) if entry is None else entry.dn
-        name, result = await self._directory.bind(dn, password, until)
-        if entry is None or not self._is_right(name, result, entry):
+        if entry is None:
+            # Who does not exist takes as long as who does. A directory may hash passwords slowly,
+            # and has none to hash here: so it is as slow as the last one was.
+            nobody = bindings.nobody(self._way.base)
+            bound = await self._directory.bind(nobody, password, until)
+            await self._directory.wait(self._usual - bound.seconds, until)
+            return False
+        bound = await self._directory.bind(entry.dn, password, until)
+        self._usual = bound.seconds
+        if not self._is_right(bound, entry):
             return False
         self._check_state(entry, bound=True)
         localpart = await self._let_in(username, entry, until)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Container
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from bridgewire.steps import Reason, Step, StepFailure
@@ -19,6 +21,19 @@ T = TypeVar("T")
 
 #: How a directory says that somebody may not read an entry.
 _UNSEEN = (ResultCode.NO_SUCH_OBJECT, ResultCode.INSUFFICIENT_ACCESS_RIGHTS)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """How a user's bind ended: what the server ``name`` said, after so many ``seconds``.
+
+    ``entries``: what the user may read, where that was asked.
+    """
+
+    name: str
+    result: Result
+    seconds: float
+    entries: tuple[Entry, ...] = ()
 
 
 class BoundOpener:
@@ -81,30 +96,31 @@ class Directory:
 
         return await self._run(self._searches, work, until)
 
-    async def bind(self, dn: str, password: str, until: float) -> tuple[str, Result]:
-        """Answer how a user's bind ended, and the name of the server that was asked."""
+    async def bind(self, dn: str, password: str, until: float) -> Bound:
+        """Answer how a user's bind ended."""
 
-        async def work(connection: Connection, say: Say) -> tuple[str, Result]:
-            return connection.name, await self._bind(connection, say, dn, password)
+        async def work(connection: Connection, say: Say) -> Bound:
+            return await self._bind(connection, say, dn, password)
+
+        return await self._run(self._binds, work, until)
+
+    async def bind_and_read(self, password: str, own: Search, until: float) -> Bound:
+        """Bind as the base of the search ``own``, and let the user read it; nothing: may not."""
+
+        async def work(connection: Connection, say: Say) -> Bound:
+            bound = await self._bind(connection, say, own.base, password)
+            if bound.result.code != ResultCode.SUCCESS or bound.result.policy is not None:
+                return bound
+            entries = await self._search(connection, say, own, unseen=_UNSEEN)
+            return replace(bound, entries=entries)
 
         return await self._run(self._binds, work, until)
 
-    async def bind_and_read(
-        self, password: str, own: Search, until: float
-    ) -> tuple[str, Result, tuple[Entry, ...]]:
-        """Bind as the base of the search ``own``, and let the user read it; nothing: may not.
-
-        Else as `bind`.
-        """
-
-        async def work(connection: Connection, say: Say) -> tuple[str, Result, tuple[Entry, ...]]:
-            result = await self._bind(connection, say, own.base, password)
-            entries: tuple[Entry, ...] = ()
-            if result.code == ResultCode.SUCCESS and result.policy is None:
-                entries = await self._search(connection, say, own, unseen=_UNSEEN)
-            return connection.name, result, entries
-
-        return await self._run(self._binds, work, until)
+    async def wait(self, seconds: float, until: float) -> None:
+        """Let so much time pass, if it is there."""
+        seconds = min(seconds, until - self._clock.seconds())
+        if seconds > 0:
+            await deferLater(self._clock, seconds)
 
     async def _search(
         self, connection: Connection, say: Say, search: Search, unseen: Container[int] = ()
@@ -118,12 +134,14 @@ class Directory:
             raise refused(self._settings, connection.name, "a search", result)
         return entries
 
-    async def _bind(self, connection: Connection, say: Say, dn: str, password: str) -> Result:
+    async def _bind(self, connection: Connection, say: Say, dn: str, password: str) -> Bound:
         say(f"the answer of {connection.name} to a bind")
+        began = self._clock.seconds()
         result = await connection.bind(dn, password)
+        took = self._clock.seconds() - began
         if result.code == ResultCode.SUCCESS and self._says_who:
             await self._check_who(connection, say)
-        return result
+        return Bound(connection.name, result, took)
 
     async def _check_who(self, connection: Connection, say: Say) -> None:
         """A bind may succeed without a look at the password: nobody is bound then."""

@@ -1,30 +1,20 @@
-"""Tests of callbridged.backends.ldap.backend and .directory: logins by search and bind."""
+"""Tests of callbridged.backends.ldap.backend: logins by search and bind."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
-from zope.interface.verify import verifyObject
-
-from bridgewire.steps import Reason, Step, StepFailure
 from callbridged.backends import (
     AccountRefused,
     BackendUnavailable,
     BrokenAccount,
     IAccounts,
-    IDecoySource,
-    IUserBackend,
 )
 from callbridged.backends.ldap.interface import Entry, PolicyError, Result, ResultCode
 from callbridged.backends.ldap.settings import Finding
 from callbridged.backends.ldap.templates import parse_filter, parse_user_dn
-from callbridged.scram_keys import ScramKeys
-from callbridged.scram_text import format_keys
 from tests.callbridged.ldap.directories import BASE, SERVICE, BackendCase
-
-SCHEME = "SCRAM-SHA-256"
-KEYS = ScramKeys.derive(SCHEME, "wonderland", 4096)
+from tests.callbridged.ldap.servers import Started
 
 
 class Passwords(BackendCase):
@@ -51,6 +41,22 @@ class Passwords(BackendCase):
         self.assertTrue(dn.endswith(f",{BASE}"))
         self.check("bob", "x")
         self.assertNotEqual(self.asked("bind")[-1], dn)
+
+    def test_nobody_takes_as_long(self) -> None:
+        """Who does not exist hears so after as long as the last one who does."""
+        self.check()
+        self.directory.hold = True
+        started = Started(self.backend.check_password("alice", "x"))
+        self.directory.held.pop().callback(None)
+        self.clock.advance(0.3)
+        self.directory.hold = False
+        self.directory.held.pop().callback(None)
+        self.assertIs(started.outcome, False)
+        started = Started(self.backend.check_password("nobody", "x"))
+        self.clock.advance(0.29)
+        self.assertIsNone(started.outcome)
+        self.clock.advance(0.02)
+        self.assertIs(started.outcome, False)
 
     def test_nobody_let_in(self) -> None:
         """A directory that lets everybody in does not let in who does not exist."""
@@ -203,63 +209,6 @@ class Addresses(BackendCase):
         self.assertIsInstance(self.check("bob", "builder"), BrokenAccount)
 
 
-class Scram(BackendCase):
-    """Keys out of the directory."""
-
-    changes = {"scram_attribute": "authPassword", "mechanisms": frozenset({SCHEME, "PLAIN"})}
-
-    def keys(self, name: str = "bob") -> Any:
-        return self.outcome(self.backend.scram_keys(name, SCHEME))
-
-    def add(self, **more: Any) -> None:
-        self.directory.add("bob", "x", authPassword=format_keys(SCHEME, KEYS), **more)
-
-    def test_keys(self) -> None:
-        """A user has the keys in the directory; who does not exist has none."""
-        self.add()
-        keys = self.keys()
-        self.assertTrue(keys.check(SCHEME, "wonderland"))
-        self.assertEqual((keys.username, keys.refusal), ("bob", None))
-        self.assertIsNone(self.keys("nobody"))
-        self.assertEqual(self.asked("bind"), [SERVICE])
-
-    def test_refusal(self) -> None:
-        """An account that must not be used has keys all the same, and says why not afterwards."""
-        self.add(pwdAccountLockedTime="20261125110000Z")
-        self.assertEqual(self.keys().refusal, "account-disabled")
-
-    def test_missing(self) -> None:
-        """A user without keys is not heard as a wrong password."""
-        broken = self.keys("alice")
-        self.assertIsInstance(broken, BrokenAccount)
-        self.assertIn("SCRAM-SHA-256 has 0 values there", str(broken))
-
-    def test_decoys(self) -> None:
-        """Who does not exist looks like most users."""
-        source = IDecoySource(self.backend)
-        self.assertEqual((source.iterations, source.decoy_key), (4096, None))
-
-
-class Accounts(BackendCase):
-    """Who is a user, without a password."""
-
-    def fingerprint(self, name: str) -> Any:
-        return self.outcome(IAccounts(self.backend).fingerprint(name))
-
-    def test_accounts(self) -> None:
-        """Users have fingerprints; who is disabled, or has to change the password, has none."""
-        self.directory.add("bob", "x", userAccountControl=514)
-        self.directory.add("carol", "x", pwdReset="TRUE")
-        self.assertIsInstance(self.fingerprint("alice"), bytes)
-        for name in ("bob", "carol", "nobody"):
-            self.assertIsNone(self.fingerprint(name))
-
-    def test_interfaces(self) -> None:
-        """It is what the interfaces say."""
-        for interface in (IUserBackend, IAccounts, IDecoySource):
-            verifyObject(interface, self.backend)
-
-
 class UserDn(BackendCase):
     """The name gives the DN."""
 
@@ -298,103 +247,4 @@ class UserDn(BackendCase):
     def test_no_accounts(self) -> None:
         """Nobody can say who is a user: there are no keys, tokens and certificates."""
         self.assertFalse(IAccounts.providedBy(self.backend))
-        self.assertIsNone(self.outcome(self.backend.scram_keys("alice", SCHEME)))
-
-
-class Faults(BackendCase):
-    """A directory that cannot be asked."""
-
-    def test_search_account(self) -> None:
-        """A search account that is refused is never a user's wrong password."""
-        self.directory.passwords[SERVICE] = "another"
-        said = str(self.check())
-        self.assertIn("authentication-failure: ldap://ldap.example.com does not let the", said)
-        self.assertIn(f"search account {SERVICE} in: invalid credentials (49)", said)
-        self.assertIn("This is no user's password.", said)
-        self.directory.passwords[SERVICE] = "hunter2"
-        self.assertIs(self.check(), True)
-
-    def test_search_account_policy(self) -> None:
-        """A directory that wants TLS for the search account says so."""
-        self.directory.results[SERVICE] = Result(ResultCode.CONFIDENTIALITY_REQUIRED)
-        said = str(self.check())
-        self.assertIn("policy: ", said)
-        self.assertIn("use tls = starttls", said)
-
-    def test_search(self) -> None:
-        """A search that is refused has a remedy; a referral is one."""
-        for code, remedy in {
-            ResultCode.REFERRAL: "referrals are not followed",
-            ResultCode.NO_SUCH_OBJECT: f"Correct base in [ldap office], which is {BASE}",
-            ResultCode.INSUFFICIENT_ACCESS_RIGHTS: "Let the search account read",
-            ResultCode.BUSY: "overloaded",
-            3: "is there an index",
-            80: "log may say why",
-        }.items():
-            self.directory.searched = Result(code, "words of its own")
-            fault = self.check()
-            self.assertIsInstance(fault, BackendUnavailable)
-            self.assertIn(remedy, str(fault))
-            self.assertIn(f"({code:d}): words of its own", str(fault))
-
-    def test_anonymous_search(self) -> None:
-        """A directory that wants to know who searches says so."""
-        way = Finding(BASE, "sub", parse_filter("(uid={username})"), "", "")
-        self.backend = self.make(way=way)
-        self.directory.searched = Result(ResultCode.OPERATIONS_ERROR)
-        self.assertIn("set bind_dn in [ldap office]", str(self.check()))
-        self.assertEqual(self.asked("bind"), [])
-
-    def test_unreachable(self) -> None:
-        """No connection is no wrong password; the next login finds one."""
-        text = "No connection to 192.0.2.1 port 389: connection refused."
-        self.directory.failure = StepFailure(
-            Step.CONNECT, Reason.CONNECT_REFUSED, text, "Is it up?"
-        )
-        fault = self.check()
-        self.assertEqual(str(fault), f"connect-refused: {text} Is it up?")
-        self.directory.failure = None
-        self.assertIs(self.check(), True)
-
-    def test_silent(self) -> None:
-        """A directory that is silent is given up in time, search and bind together."""
-        self.check()
-        self.directory.hold = True
-        outcome: list[Any] = []
-        Deferred.fromCoroutine(self.backend.check_password("alice", "wonderland")).addBoth(
-            outcome.append
-        )
-        self.clock.advance(3)
-        self.directory.held.pop().callback(None)
-        self.clock.advance(1.9)
-        self.assertEqual(outcome, [])
-        self.clock.advance(0.2)
-        said = str(outcome[0].value)
-        self.assertIn("what was waited for is the answer of ldap://ldap.example.com to a b", said)
-
-    def test_start(self) -> None:
-        """At the start of the daemon the log has whether the directory can be asked."""
-        self.backend.startService()
-        self.assertEqual(self.logged, ["[ldap office]: the directory answers"])
-        self.assertNotIn(self.alice.dn, self.asked("bind"))
-        self.directory.passwords[SERVICE] = "another"
-        self.make().startService()
-        self.assertIn(
-            "[ldap office]: the directory cannot be asked: authentication-failure", self.logged[1]
-        )
-
-    def test_stop_early(self) -> None:
-        """The end of the daemon does not wait for the directory."""
-        self.directory.hold = True
-        self.backend.startService()
-        self.backend.stopService()
-        self.assertFalse(any(one.usable for one in self.directory.connections))
-        self.clock.advance(5)
-        self.assertFalse(self.clock.getDelayedCalls())
-
-    def test_stop(self) -> None:
-        """The end of the daemon closes the connections."""
-        self.backend.startService()
-        self.check()
-        self.backend.stopService()
-        self.assertFalse(any(one.usable for one in self.directory.connections))
+        self.assertIsNone(self.outcome(self.backend.scram_keys("alice", "SCRAM-SHA-256")))
