@@ -19,6 +19,8 @@ from callbridged.backends.ldap.words import refused, search_account_refused, una
 
 T = TypeVar("T")
 
+#: Seconds. Timers are no more exact than that.
+TICK = 0.002
 #: How a directory says that somebody may not read an entry.
 _UNSEEN = (ResultCode.NO_SUCH_OBJECT, ResultCode.INSUFFICIENT_ACCESS_RIGHTS)
 
@@ -117,9 +119,9 @@ class Directory:
         return await self._run(self._binds, work, until)
 
     async def wait(self, seconds: float, until: float) -> None:
-        """Let so much time pass, if it is there."""
+        """Let so much time pass, if it is there and can be measured."""
         seconds = min(seconds, until - self._clock.seconds())
-        if seconds > 0:
+        if seconds > TICK:
             await deferLater(self._clock, seconds)
 
     async def _search(
