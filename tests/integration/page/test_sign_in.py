@@ -180,6 +180,15 @@ class UserTests(PageCase):
         self.assertEqual(self.failure(page), "ended-by-operator")
         self.assertEqual(self.text(page, "#sign-in h1"), "Sign in")
 
+    def test_page_left(self) -> None:
+        """Who leaves the page is signed out, and who comes back to it sees that."""
+        page = self.open()
+        self.sign_in(page)
+        self.wait_inside(page)
+        page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}))")
+        page.wait("!document.querySelector('#sign-in').hidden")
+        wait_until("the session is over", lambda: self.server.status()["sessions"] == 0)
+
     def test_no_layout_shift(self) -> None:
         """What is there does not move when more comes."""
         page = self.open()

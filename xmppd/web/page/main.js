@@ -113,4 +113,5 @@ speak(language);
 $("page").hidden = false;
 $("username").focus();
 setInterval(() => inside.tick(language), 10_000);
-addEventListener("pagehide", () => session?.leave());
+// A page that is left may be come back to as it was, but not its connection.
+addEventListener("pagehide", () => (store.state.phase === "entering" ? cancel() : leave()));
