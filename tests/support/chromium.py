@@ -142,13 +142,21 @@ class Page:
 
     def goto(self, url: str) -> None:
         """Load a page, and wait until all of it is there."""
+        self._load("Page.navigate", url=url)
+
+    def reload(self) -> None:
+        """Load it once more."""
+        self._load("Page.reload")
+
+    def _load(self, method: str, **parameters: str) -> None:
+        def loaded() -> bool:
+            self.call("Page.getNavigationHistory")  # events come with answers
+            return len(self.events("Page.loadEventFired")) > mark
+
         mark = len(self.events("Page.loadEventFired"))
-        answer = self.call("Page.navigate", url=url)
-        assert not answer.get("errorText"), f"{url}: {answer}"
-        self.wait("document.readyState === 'complete'")
-        wait_until(
-            "loaded", lambda: self.evaluate("1") and len(self.events("Page.loadEventFired")) > mark
-        )
+        answer = self.call(method, **parameters)
+        assert not answer.get("errorText"), f"{parameters}: {answer}"
+        wait_until("the page is loaded", loaded)
 
     def evaluate(self, expression: str) -> Any:
         """Answer what a JavaScript expression is, or what its promise comes to, as JSON has it."""

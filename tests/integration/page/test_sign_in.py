@@ -154,7 +154,7 @@ class UserTests(PageCase):
         self.assertEqual(self.failure(page), "password-missing")
         self.assertNotEqual(self.text(page, "#failure"), english)
         self.assertEqual(page.evaluate("document.title"), "サインイン · example.com")
-        page.call("Page.reload")
+        page.reload()
         page.wait("document.documentElement.lang === 'ja'")
         self.sign_in(page)
         self.wait_inside(page)
