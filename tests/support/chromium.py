@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,16 +108,25 @@ class Chromium(Process):
         if session:
             message["sessionId"] = session
         self._connection.send(json.dumps(message))
-        while True:
-            came = json.loads(self._connection.recv(timeout=DEADLINE))
-            if came.get("id") == wanted:
-                if "error" in came:
-                    raise AssertionError(f"{method}: {came['error']}")
-                result: dict[str, Any] = came["result"]
-                return result
-            page = self._pages.get(came.get("sessionId", ""))
-            if page is not None:
-                page.happened.append(came)
+        while (came := self._receive()).get("id") != wanted:
+            pass
+        if "error" in came:
+            raise AssertionError(f"{method}: {came['error']}")
+        result: dict[str, Any] = came["result"]
+        return result
+
+    def listen(self, enough: Callable[[], bool]) -> None:
+        """Take what happens, until it is enough."""
+        while not enough():
+            self._receive()
+
+    def _receive(self) -> dict[str, Any]:
+        """The next message; one that is an event is kept by its page."""
+        came: dict[str, Any] = json.loads(self._connection.recv(timeout=DEADLINE))
+        page = self._pages.get(came.get("sessionId", ""))
+        if page is not None and "id" not in came:
+            page.happened.append(came)
+        return came
 
 
 class Page:
@@ -149,14 +158,10 @@ class Page:
         self._load("Page.reload")
 
     def _load(self, method: str, **parameters: str) -> None:
-        def loaded() -> bool:
-            self.call("Page.getNavigationHistory")  # events come with answers
-            return len(self.events("Page.loadEventFired")) > mark
-
         mark = len(self.events("Page.loadEventFired"))
         answer = self.call(method, **parameters)
         assert not answer.get("errorText"), f"{parameters}: {answer}"
-        wait_until("the page is loaded", loaded)
+        self._browser.listen(lambda: len(self.events("Page.loadEventFired")) > mark)
 
     def evaluate(self, expression: str) -> Any:
         """Answer what a JavaScript expression is, or what its promise comes to, as JSON has it."""
