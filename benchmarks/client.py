@@ -43,11 +43,17 @@ class Refused(Exception):
 
 
 class Client:
-    """One connection, from TCP to session, step by step."""
+    """One connection, from TCP to session, step by step.
 
-    def __init__(self, target: Target, transport: str, source: str = "127.0.0.1") -> None:
+    ``forwarded``: over WebSocket, whom a proxy at ``source`` says that it is for.
+    """
+
+    def __init__(
+        self, target: Target, transport: str, source: str = "127.0.0.1", forwarded: str = ""
+    ) -> None:
         self.target = target
         self.transport = transport
+        self.forwarded = forwarded
         place = (target.address, target.ports[transport])
         self.socket = socket.create_connection(place, _PATIENCE, (source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -74,24 +80,31 @@ class Client:
                 f"<stream:stream to='{domain}' version='1.0' xmlns='jabber:client' "
                 "xmlns:stream='http://etherx.jabber.org/streams'>"
             )
-        self.features = self._ask(header, _FEATURES)
+        self.features = self.ask(header, _FEATURES)
 
     def secure(self) -> None:
         """Until TLS is there, and WebSocket on it; leaves the stream unopened."""
         if self.transport == "STARTTLS":
             self.open()
-            self._ask("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", b"<proceed")
-        context = self.target.tls
-        self.socket = context.wrap_socket(self.socket, server_hostname=self.target.domain)
+            self.ask("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", b"<proceed")
+        self.start_tls()
         if self.transport == "WebSocket":
             self.socket.sendall(
                 b"GET /xmpp-websocket HTTP/1.1\r\nHost: %b\r\nUpgrade: websocket\r\n"
                 b"Connection: Upgrade\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
-                b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: xmpp\r\n\r\n"
-                % self.target.domain.encode()
+                b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: xmpp\r\n%b\r\n"
+                % (self.target.domain.encode(), self._forwarded())
             )
             if b" 101 " not in self._read(b"\r\n\r\n").partition(b"\r\n")[0]:
                 raise Refused("no WebSocket")
+
+    def start_tls(self) -> None:
+        """The TLS handshake."""
+        context = self.target.tls
+        self.socket = context.wrap_socket(self.socket, server_hostname=self.target.domain)
+
+    def _forwarded(self) -> bytes:
+        return f"X-Forwarded-For: {self.forwarded}\r\n".encode() if self.forwarded else b""
 
     def offered(self) -> set[str]:
         """The SASL mechanisms in the features that came last, FAST's among them."""
@@ -125,14 +138,14 @@ class Client:
             certificate = self.socket.getpeercert(binary_form=True) or b""
             who = replace(who, end_point=hashlib.sha256(certificate).digest())  # it is ECDSA's too
         steps = exchange(mechanism, who)
-        answer = self._ask(head % _base64(next(steps)), _SAID)
+        answer = self.ask(head % _base64(next(steps)), _SAID)
         while (said := _SAID.search(answer)) and said[1] == b"challenge":
             response = _base64(steps.send(base64.b64decode(said[2])))
-            answer = self._ask(f"<response xmlns='{namespace}'>{response}</response>", _SAID)
+            answer = self.ask(f"<response xmlns='{namespace}'>{response}</response>", _SAID)
         return answer
 
     def bind(self) -> None:
-        self._ask(
+        self.ask(
             "<iq xmlns='jabber:client' type='set' id='b'>"
             "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>",
             b"</iq>",
@@ -140,9 +153,10 @@ class Client:
 
     def manage(self) -> None:
         """Stream management (XEP-0198), with resumption."""
-        self._ask("<enable xmlns='urn:xmpp:sm:3' resume='true'/>", b"<enabled")
+        self.ask("<enable xmlns='urn:xmpp:sm:3' resume='true'/>", b"<enabled")
 
-    def _ask(self, question: str, wanted: re.Pattern[bytes] | bytes) -> bytes:
+    def ask(self, question: str, wanted: re.Pattern[bytes] | bytes) -> bytes:
+        """Send something, and answer what comes, once ``wanted`` is in it. Raises Refused."""
         self._send(question)
         return self._read(wanted)
 

@@ -55,6 +55,11 @@ def wait_descriptors(pid: int, at_least: int, at_most: int, patience: float = 30
         time.sleep(0.05)
 
 
+def percentile(ordered: Sequence[float], percent: float) -> float:
+    """The value that ``percent`` of ``ordered`` do not exceed."""
+    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
+
+
 def machine() -> str:
     """On what the figures were measured."""
     try:

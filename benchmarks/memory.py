@@ -17,6 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from benchmarks import worst
 from benchmarks.client import Client, Refused, Target
 from benchmarks.figures import (
     descriptors,
@@ -32,8 +33,12 @@ from benchmarks.sasl import Credentials
 
 _WARM_UP = 50
 _AT_ONCE = 8
+#: Of connections in a state that does not last. A Call Bridge takes 200 logins at once.
+_FEW = 150
+
+Step = Callable[[Client, int], None]
 #: Addresses that connections come from: a server gives each only a share of its places.
-_SOURCES = [f"127.0.1.{number}" for number in range(1, 17)]
+_SOURCES = [f"127.0.1.{number}" for number in range(1, 101)]
 
 
 def nothing(client: Client, number: int) -> None:
@@ -62,12 +67,16 @@ def managed(client: Client, number: int) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """How far connections go. ``away``: they are then cut, and their sessions wait for them."""
+    """How far connections go. ``away``: they are then cut, and their sessions wait for them.
+
+    ``short``: it does not last, so there are fewer of them, and no rest.
+    """
 
     what: str
     transport: str
-    reach: Callable[[Client, int], None]
+    reach: Step
     away: bool = False
+    short: bool = False
 
 
 CASES = (
@@ -81,6 +90,47 @@ CASES = (
     Case("idle session", "WebSocket", session),
     Case("session, stream management", "STARTTLS", managed),
     Case("session whose client is away", "STARTTLS", managed, away=True),
+)
+
+
+def after(first: Step, then: Step) -> Step:
+    def both(client: Client, number: int) -> None:
+        first(client, number)
+        then(client, number)
+
+    return both
+
+
+def proceed(client: Client, number: int) -> None:
+    """TLS is about to begin."""
+    client.open()
+    client.ask("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", b"<proceed")
+
+
+def https(client: Client, number: int) -> None:
+    client.start_tls()
+
+
+#: What a peer can reach without logging in, and costs more than the states above on the way.
+WORST = (
+    Case("half a text", "STARTTLS", after(offered, worst.half_text)),
+    Case("many elements", "STARTTLS", after(offered, worst.many_elements)),
+    Case("half a ClientHello, 2 KB", "STARTTLS", after(proceed, worst.half_short_hello)),
+    Case("half a ClientHello, 128 KB", "STARTTLS", after(proceed, worst.half_hello)),
+    Case("half a ClientHello, 128 KB", "TLS", worst.half_hello),
+    Case("TLS, half a text", "STARTTLS", after(secured, worst.half_text)),
+    Case("TLS, half a tag", "STARTTLS", after(secured, worst.half_tag)),
+    Case("TLS, many elements", "STARTTLS", after(secured, worst.many_elements)),
+    Case("TLS, half a record", "STARTTLS", after(secured, worst.half_record)),
+    Case("SCRAM begun", "STARTTLS", after(secured, worst.challenged), short=True),
+    Case("SCRAM, half an answer", "STARTTLS", after(secured, worst.half_response), short=True),
+    Case("TLS, half a text", "TLS", after(secured, worst.half_text)),
+    Case("TLS, many elements", "TLS", after(secured, worst.many_elements)),
+    Case("half an HTTP request", "WebSocket", after(https, worst.half_request), short=True),
+    Case("half an HTTP body", "WebSocket", after(https, worst.half_body), short=True),
+    Case("half a frame", "WebSocket", after(secured, worst.half_frame)),
+    Case("many elements in fragments", "WebSocket", after(secured, worst.many_frames)),
+    Case("SCRAM begun", "WebSocket", after(secured, worst.challenged), short=True),
 )
 
 
@@ -111,6 +161,8 @@ def cut(client: Client) -> None:
 
 def measure(subject: Subject, target: Target, case: Case, count: int, rest: float) -> float:
     """KiB per connection, of the process that clients are connected to, after ``rest`` seconds."""
+    if case.short:
+        count, rest = min(count, _FEW), 0.0
     subject.start()
     try:
         pid = next(iter(subject.pids.values()))
@@ -150,12 +202,16 @@ def main() -> int:
         "--rest", type=float, default=7.0, metavar="SECONDS", help="until memory is looked at"
     )
     parser.add_argument("--only", default="", metavar="WORDS", help="cases that have these words")
+    parser.add_argument(
+        "--worst", action="store_true", help="what costs most before a login, in the place of these"
+    )
     parser.add_argument("--alone", action="store_true", help="ours, without the others")
     parser.add_argument("--hashed", action="store_true", help="the others keep no passwords")
     options = parser.parse_args()
     count = options.connections
     wanted = options.only.lower()
-    cases = [one for one in CASES if wanted in f"{one.what}, {one.transport}".lower()]
+    every = WORST if options.worst else CASES
+    cases = [one for one in every if wanted in f"{one.what}, {one.transport}".lower()]
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     print(machine())
     with subjects(users=count + _WARM_UP, hashed=options.hashed) as found:

@@ -56,6 +56,7 @@ class Pair:
         settings: dict[str, dict[str, object]] = {
             "client": client,
             "session": {"max_sessions_per_user": 10_000},
+            "login": {"deadline": "2m"},
         }
         if real_users:
             settings["tls"] = {"client_ca": site.ca.certificate_path}
