@@ -116,8 +116,8 @@ WORST = (
     Case("half a text", "STARTTLS", after(offered, worst.half_text)),
     Case("many elements", "STARTTLS", after(offered, worst.many_elements)),
     Case("half a ClientHello, 2 KB", "STARTTLS", after(proceed, worst.half_short_hello)),
-    Case("half a ClientHello, 128 KB", "STARTTLS", after(proceed, worst.half_hello)),
-    Case("half a ClientHello, 128 KB", "TLS", worst.half_hello),
+    Case("half a ClientHello, 16 KB", "TLS", worst.half_long_hello),
+    Case("half a ClientHello, 128 KB", "TLS", worst.half_longest_hello),
     Case("TLS, half a text", "STARTTLS", after(secured, worst.half_text)),
     Case("TLS, half a tag", "STARTTLS", after(secured, worst.half_tag)),
     Case("TLS, many elements", "STARTTLS", after(secured, worst.many_elements)),
@@ -186,6 +186,8 @@ def measure(subject: Subject, target: Target, case: Case, count: int, rest: floa
         after = private_kib(pid)
         for client in clients:
             client.socket.close()
+        if held <= 0:
+            raise Refused("it kept none")
         if held < 0.9 * count:
             print(f"{subject.name}, {case.what}: it kept {held} of {count}, which count")
         return (after - before) / held

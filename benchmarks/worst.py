@@ -35,13 +35,18 @@ def many_elements(client: Client, number: int) -> None:
     _type(client, "<message xmlns='jabber:client'>" + one * (_ELEMENTS - 2))
 
 
-def half_hello(client: Client, number: int) -> None:
-    """In the middle of a ClientHello that says that it is as long as can be."""
+def half_longest_hello(client: Client, number: int) -> None:
+    """In the middle of a ClientHello that is as long as OpenSSL takes it."""
     client.socket.sendall(_handshake(131_000, 130_000))
 
 
+def half_long_hello(client: Client, number: int) -> None:
+    """In the middle of one that is as long as xmppd takes it."""
+    client.socket.sendall(_handshake(131_000, 16_000))
+
+
 def half_short_hello(client: Client, number: int) -> None:
-    """In the middle of one that is as long as clients' are."""
+    """In the middle of one that is as long as those of clients are."""
     client.socket.sendall(_handshake(2000, 1900))
 
 

@@ -29,6 +29,7 @@ from zope.interface import implementer
 
 from bridgewire.identity import CertificateFault, Identity
 from bridgewire.tls_failures import Connection, failure, openssl_reasons, refuse_untrusted
+from bridgewire.tls_handshake import ServerConnection
 from bridgewire.tls_sides import CALLBRIDGE, CLIENT_PORT, XMPPD, Side
 
 __all__ = [
@@ -256,7 +257,7 @@ class Connections(ClientConnections):
         self.identity = identity
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        return Connection(self.context)
+        return ServerConnection(self.context)
 
 
 def _sni(name: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from bridgewire import tls
 from bridgewire.certificates import CertificateFault, load_identity
 from bridgewire.identity import Identity
 from bridgewire.steps import Reason, Step, StepFailure
+from bridgewire.tls_handshake import MAX_HANDSHAKE, ServerConnection
 from tests.support.ca import CertificateAuthority
 
 DAY = timedelta(days=1)
@@ -533,6 +535,47 @@ class NoTlsTests(TlsCase):
             "The TLS handshake with the Call Bridge failed",
             "TLS 1.2 or newer",
         )
+
+    def test_endless_handshake(self) -> None:
+        """A handshake is given up when it has become too long, before it is there as a whole."""
+        hello = b"\x01" + (130_000).to_bytes(3, "big") + b"\x03\x03" + bytes(20_000)
+        records = [hello[at : at + 8000] for at in range(0, len(hello), 8000)]
+        said = b"".join(b"\x16\x03\x01" + len(one).to_bytes(2, "big") + one for one in records)
+        server, _ = self.connect(self.server(), PlainText(said[: MAX_HANDSHAKE - 1]))
+        self.assertIsNone(server.reason)
+        for sent in (said[:MAX_HANDSHAKE], said):
+            server, _ = self.connect(self.server(), PlainText(sent))
+            self.check(
+                server.failure(tls.XMPPD),
+                Step.TLS,
+                Reason.TLS_FAILURE,
+                "(handshake too long)",
+                "",
+            )
+
+    def test_much_at_once(self) -> None:
+        """What comes in one piece with the end of the handshake is not part of it."""
+        context = self.server().context
+        ours = ServerConnection(context)
+        ours.set_accept_state()
+        theirs = SSL.Connection(self.client().context)
+        theirs.set_connect_state()
+        for _ in range(3):
+            for one, other in ((theirs, ours), (ours, theirs)):
+                try:
+                    one.do_handshake()
+                except SSL.WantReadError:
+                    pass
+                else:
+                    if one is theirs:
+                        theirs.send(b"x" * 2 * MAX_HANDSHAKE)
+                with contextlib.suppress(SSL.WantReadError):
+                    other.bio_write(one.bio_read(1_000_000))
+        ours.do_handshake()
+        received = b""
+        while len(received) < 2 * MAX_HANDSHAKE:
+            received += ours.recv(100_000)
+        self.assertEqual(received, b"x" * 2 * MAX_HANDSHAKE)
 
 
 class FailureTests(SynchronousTestCase):
