@@ -4,8 +4,13 @@
 set -eu
 cd "$(dirname "$0")"
 . packaging/prepare.sh
+# What dpkg-buildpackage wants is asked for by name: another python3 in PATH has its own.
+need build-essential dpkg -s build-essential
+need python3-dev dpkg -s python3-dev
+need python3-venv dpkg -s python3-venv
 need chromium command -v chromium
 need coturn command -v turnserver
+need debhelper command -v dh
 need dnsmasq-base command -v dnsmasq
 need fail2ban command -v fail2ban-regex
 need fish command -v fish
@@ -18,6 +23,7 @@ need ldap-utils command -v ldapmodify
 need libc6-dev ls /usr/include/stdio.h
 need libldap-dev ls /usr/include/ldap.h
 need libsasl2-dev ls /usr/include/sasl/sasl.h
+need lintian command -v lintian
 need man-db command -v man
 need mandoc command -v mandoc
 need mmdebstrap command -v mmdebstrap

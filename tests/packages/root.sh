@@ -1,0 +1,14 @@
+#!/bin/sh
+# root.sh ARCHIVE: makes a minimal Debian 12 as an archive, unless it is there and not older than this
+# file. In its apt cache is what the tests install without a network, and nothing else.
+set -eu
+archive=$1
+if [ -n "$(find "$archive" -newer "$0" 2>/dev/null)" ]; then exit; fi
+# What the packages depend on, then what looks at them.
+wanted="python3 libpq5 libldap-2.5-0 systemd man-db bash-completion"
+trap 'rm -f "$archive.part"' EXIT
+mkdir -p "$(dirname "$archive")"
+mmdebstrap --quiet --variant=minbase --format=tar --skip=cleanup/apt/lists,cleanup/apt/cache \
+    --customize-hook="chroot \"\$1\" apt-get -qq --yes --download-only --no-install-recommends \
+        install $wanted" bookworm "$archive.part"
+mv "$archive.part" "$archive"
