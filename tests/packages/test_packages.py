@@ -210,6 +210,23 @@ class LifeTests(SynchronousTestCase):
         self.assertIn("connected to xmpp1.example.com:5223 (secure)", said)
         self.assertNotIn("Unable to write to plugin cache", said)
 
+    def test_backend_of_ones_own(self) -> None:
+        """A user backend below /usr/local is found, with its plugin."""
+        place = self.root.directory / "usr/local/lib/callbridge-xmpp"
+        (place / "twisted/plugins").mkdir(parents=True)
+        (place / "ours.py").write_text("from callbridged.backends.file import FileBackendFactory\n")
+        (place / "twisted/plugins/ours_plugin.py").write_text(
+            "from ours import FileBackendFactory\n"
+            "ours = FileBackendFactory()\n"
+            "ours.prefix = 'ours'\n"
+        )
+        script = (
+            "from twisted.plugin import getPlugins; from callbridged import backends; "
+            "print(sorted(one.prefix for one in getPlugins(backends.IUserBackendFactory)))"
+        )
+        said = self.root.run(f'{ENVIRONMENT}/bin/python3 -c "{script}"')
+        self.assertIn("'file', 'http', 'ldap', 'ours', 'sql'", said)
+
     def test_upgrade(self) -> None:
         """An upgrade keeps configuration and state, and starts anew what runs, and nothing else."""
         self.root.run(
