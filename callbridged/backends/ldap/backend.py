@@ -26,7 +26,7 @@ from callbridged.backends.ldap import account_state, bindings, users
 from callbridged.backends.ldap.account_state import refusal_of
 from callbridged.backends.ldap.directory import Bound, Directory
 from callbridged.backends.ldap.interface import Entry, ResultCode, Search, printable
-from callbridged.backends.ldap.settings import Finding, LdapSettings
+from callbridged.backends.ldap.settings import LdapSettings, UserSearch
 from callbridged.backends.ldap.templates import Template, escape_in_filter
 from callbridged.backends.ldap.words import refused
 from callbridged.scram_keys import ScramKeys
@@ -147,7 +147,7 @@ class SearchBackend(LdapBackend):
     decoy_key = None
 
     def __init__(
-        self, settings: LdapSettings, directory: Directory, way: Finding, now: Now = now_utc
+        self, settings: LdapSettings, directory: Directory, way: UserSearch, now: Now = now_utc
     ) -> None:
         super().__init__(settings, directory, now)
         self.iterations = settings.iterations

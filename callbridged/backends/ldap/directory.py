@@ -14,7 +14,7 @@ from bridgewire.steps import Reason, Step, StepFailure
 from callbridged.attempt import seconds_left
 from callbridged.backends.ldap.interface import Connection, Entry, Result, ResultCode, Say, Search
 from callbridged.backends.ldap.pool import Opener, Pool
-from callbridged.backends.ldap.settings import Finding, LdapSettings
+from callbridged.backends.ldap.settings import LdapSettings, UserSearch
 from callbridged.backends.ldap.words import refused, search_account_refused, unavailable
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class Bound:
 class BoundOpener:
     """Makes connections that are bound as the search account."""
 
-    def __init__(self, opener: Opener, settings: LdapSettings, way: Finding) -> None:
+    def __init__(self, opener: Opener, settings: LdapSettings, way: UserSearch) -> None:
         self._opener = opener
         self._settings = settings
         self._way = way
@@ -77,7 +77,7 @@ class Directory:
         size, section = settings.connections, settings.section
         self._binds = Pool(clock, opener, size, section)
         self._searches = self._binds
-        if isinstance(settings.way, Finding):
+        if isinstance(settings.way, UserSearch):
             self._searches = Pool(clock, BoundOpener(opener, settings, settings.way), size, section)
         self._says_who = True
 

@@ -14,7 +14,8 @@ from callbridged.backends.ldap.backend import LdapBackend, SearchBackend, UserDn
 from callbridged.backends.ldap.dialer import Dialer
 from callbridged.backends.ldap.directory import Directory
 from callbridged.backends.ldap.interface import Search
-from callbridged.backends.ldap.settings import Finding, LdapSettings, read_settings
+from callbridged.backends.ldap.messages import Codec
+from callbridged.backends.ldap.settings import LdapSettings, UserSearch, read_settings
 from daemonkit.ini import IniReader
 from daemonkit.workers import Workers
 
@@ -49,7 +50,11 @@ class LdapBackendFactory:
                 "it with: pip install 'callbridge-xmpp[ldap]'. On Debian that needs gcc, "
                 "python3-dev, libldap-dev and libsasl2-dev."
             ) from None
-        _check_filter(settings, LibldapCodec())
+        codec = LibldapCodec()
+        try:
+            _check_filter(settings, codec)
+        finally:
+            codec.close()
         workers = Workers(reactor, LOOKUPS, f"addresses for ldap:{settings.name}")
         addresses = {url.host: Addresses(url.host, workers) for url in settings.urls}
         try:
@@ -60,19 +65,17 @@ class LdapBackendFactory:
         way = settings.way
         backend: LdapBackend = (
             SearchBackend(settings, directory, way)
-            if isinstance(way, Finding)
+            if isinstance(way, UserSearch)
             else UserDnBackend(settings, directory, way)
         )
         workers.setServiceParent(backend)
         return backend
 
 
-def _check_filter(settings: LdapSettings, codec: Any) -> None:
+def _check_filter(settings: LdapSettings, codec: Codec) -> None:
     way = settings.way
-    if isinstance(way, Finding):
+    if isinstance(way, UserSearch):
         try:
             codec.search(Search(way.base, way.scope, way.filter.fill("x"), ()), 1)
         except ValueError as error:
             raise BackendFault(f"{settings.section} filter: {error} Correct it.") from None
-        finally:
-            codec.close()

@@ -29,7 +29,7 @@ Scope = Literal["sub", "one", "base"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class UserSearch:
     """How a user's entry is found: by a search. ``bind_dn`` empty: by nobody in particular."""
 
     base: str
@@ -55,7 +55,7 @@ class LdapSettings:
     start_tls: bool
     authorities: Sequence[x509.Certificate] | None = field(repr=False)
     identity: Identity | None = field(repr=False)
-    way: Finding | Template
+    way: UserSearch | Template
     username_attribute: str
     username_domain: str
     mechanisms: frozenset[str]
@@ -108,10 +108,10 @@ def read_settings(name: str, ini: IniReader) -> LdapSettings:
     return settings
 
 
-def _way(section: Section) -> Finding | Template:
+def _way(section: Section) -> UserSearch | Template:
     """Both are read, so that no key of either is unknown."""
     user_dn = section.parsed("user_dn", parse_user_dn, None)
-    found = Finding(
+    found = UserSearch(
         base=section.parsed("base", _dn, ""),
         scope=section.choice("scope", get_args(Scope), "sub"),
         filter=section.parsed("filter", parse_filter, parse_filter("(uid={username})")),

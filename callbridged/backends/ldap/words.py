@@ -9,7 +9,7 @@ from bridgewire.steps import Reason, Step, StepFailure
 from bridgewire.tls_sides import End, Side
 from callbridged.backends import BackendUnavailable
 from callbridged.backends.ldap.interface import Result, ResultCode
-from callbridged.backends.ldap.settings import Finding, LdapSettings
+from callbridged.backends.ldap.settings import LdapSettings, UserSearch
 from callbridged.backends.ldap.urls import DirectoryUrl
 
 
@@ -110,7 +110,7 @@ def too_late(section: str, waited_for: str) -> StepFailure:
 def search_account_refused(settings: LdapSettings, name: str, result: Result) -> StepFailure:
     """The server ``name`` does not take the search account."""
     way = settings.way
-    bind_dn = way.bind_dn if isinstance(way, Finding) else ""
+    bind_dn = way.bind_dn if isinstance(way, UserSearch) else ""
     wrong = result.code in (
         ResultCode.INVALID_CREDENTIALS,
         ResultCode.NO_SUCH_OBJECT,
@@ -133,13 +133,13 @@ def refused(settings: LdapSettings, name: str, doing: str, result: Result) -> Ba
     """
     remedy = _REMEDIES.get(result.code, _LOOK)
     way = settings.way
-    if isinstance(way, Finding) and result.code == ResultCode.NO_SUCH_OBJECT:
+    if isinstance(way, UserSearch) and result.code == ResultCode.NO_SUCH_OBJECT:
         who = way.bind_dn or "everybody"
         remedy = (
             f"Correct base in {settings.section}, which is {way.base}; or let {who} see it: a "
             "directory says the same of what may not be seen."
         )
-    if isinstance(way, Finding) and not way.bind_dn and result.code in _NOT_ANONYMOUS:
+    if isinstance(way, UserSearch) and not way.bind_dn and result.code in _NOT_ANONYMOUS:
         remedy = f"It may want to know who searches: set bind_dn in {settings.section}."
     reason = Reason.RESOURCE_LIMIT if result.code in _LIMITS else Reason.POLICY
     return unavailable(
@@ -161,10 +161,16 @@ _NOT_ANONYMOUS = (
     ResultCode.INSUFFICIENT_ACCESS_RIGHTS,
     ResultCode.UNWILLING_TO_PERFORM,
 )
-_LIMITS = (3, ResultCode.SIZE_LIMIT_EXCEEDED, 11, ResultCode.BUSY)
+_LIMITS = (
+    ResultCode.TIME_LIMIT_EXCEEDED,
+    ResultCode.SIZE_LIMIT_EXCEEDED,
+    ResultCode.ADMIN_LIMIT_EXCEEDED,
+    ResultCode.BUSY,
+)
+_NO_INDEX = "It was too much for the directory: is there an index for the attributes in filter?"
 _REMEDIES: dict[int, str] = {
-    3: "It took the directory too long: is there an index for the attributes in filter?",
-    11: "It is more than the directory allows: is there an index for the attributes in filter?",
+    ResultCode.TIME_LIMIT_EXCEEDED: _NO_INDEX,
+    ResultCode.ADMIN_LIMIT_EXCEEDED: _NO_INDEX,
     ResultCode.STRONGER_AUTH_REQUIRED: "It wants TLS: use tls = starttls, or ldaps://.",
     ResultCode.CONFIDENTIALITY_REQUIRED: "It wants TLS: use tls = starttls, or ldaps://.",
     ResultCode.REFERRAL: "It refers us to another directory, and referrals are not followed: "

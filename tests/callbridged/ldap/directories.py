@@ -17,7 +17,7 @@ from bridgewire.steps import Reason, Step, StepFailure
 from callbridged.backends.ldap.backend import LdapBackend, SearchBackend, UserDnBackend
 from callbridged.backends.ldap.directory import Directory
 from callbridged.backends.ldap.interface import Entry, Result, ResultCode, Say, Search
-from callbridged.backends.ldap.settings import Finding, LdapSettings
+from callbridged.backends.ldap.settings import LdapSettings, UserSearch
 from callbridged.backends.ldap.templates import Template, parse_filter
 from callbridged.backends.ldap.urls import parse_url
 
@@ -39,7 +39,7 @@ def settings(**changes: Any) -> LdapSettings:
         "start_tls": False,
         "authorities": None,
         "identity": None,
-        "way": Finding(BASE, "sub", parse_filter("(uid={username})"), SERVICE, "hunter2"),
+        "way": UserSearch(BASE, "sub", parse_filter("(uid={username})"), SERVICE, "hunter2"),
         "username_attribute": "uid",
         "username_domain": "",
         "mechanisms": frozenset({"PLAIN"}),

@@ -11,7 +11,7 @@ from callbridged.backends import (
     IAccounts,
 )
 from callbridged.backends.ldap.interface import Entry, PolicyError, Result, ResultCode
-from callbridged.backends.ldap.settings import Finding
+from callbridged.backends.ldap.settings import UserSearch
 from callbridged.backends.ldap.templates import parse_filter, parse_user_dn
 from tests.callbridged.ldap.directories import BASE, SERVICE, BackendCase
 from tests.callbridged.ldap.servers import Started
@@ -162,7 +162,7 @@ class Mapping(BackendCase):
     """Names that are typed are not those that are let in."""
 
     changes = {
-        "way": Finding(
+        "way": UserSearch(
             BASE, "sub", parse_filter("(mail={username}@example.com)"), SERVICE, "hunter2"
         )
     }

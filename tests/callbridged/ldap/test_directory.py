@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from bridgewire.steps import Reason, Step, StepFailure
 from callbridged.backends import BackendUnavailable
 from callbridged.backends.ldap.interface import Result, ResultCode
-from callbridged.backends.ldap.settings import Finding
+from callbridged.backends.ldap.settings import UserSearch
 from callbridged.backends.ldap.templates import parse_filter
 from tests.callbridged.ldap.directories import BASE, SERVICE, BackendCase
 
@@ -52,7 +52,7 @@ class Faults(BackendCase):
 
     def test_anonymous_search(self) -> None:
         """A directory that wants to know who searches says so."""
-        way = Finding(BASE, "sub", parse_filter("(uid={username})"), "", "")
+        way = UserSearch(BASE, "sub", parse_filter("(uid={username})"), "", "")
         self.backend = self.make(way=way)
         self.directory.searched = Result(ResultCode.OPERATIONS_ERROR)
         self.assertIn("set bind_dn in [ldap office]", str(self.check()))

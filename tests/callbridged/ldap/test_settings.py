@@ -17,7 +17,7 @@ from callbridged.backends import (
     find_factory,
 )
 from callbridged.backends.ldap.factory import LdapBackendFactory
-from callbridged.backends.ldap.settings import Finding, LdapSettings
+from callbridged.backends.ldap.settings import LdapSettings, UserSearch
 from callbridged.backends.ldap.templates import Template
 from callbridged.backends.ldap.urls import parse_url
 from callbridged.config import Config, load
@@ -57,7 +57,7 @@ class Reading(SectionCase):
         found = self.read("")
         self.assertEqual(list(map(str, found.urls)), ["ldap://ldap.example.com"])
         self.assertEqual((found.start_tls, found.authorities, found.identity), (True, None, None))
-        assert isinstance(found.way, Finding)
+        assert isinstance(found.way, UserSearch)
         self.assertEqual((found.way.base, found.way.scope), ("dc=example,dc=com", "sub"))
         self.assertEqual((str(found.way.filter), found.way.bind_dn), ("(uid={username})", ""))
         self.assertEqual((found.username_attribute, found.username_domain), ("uid", ""))
@@ -81,7 +81,7 @@ class Reading(SectionCase):
         self.assertEqual(
             list(map(str, found.urls)), ["ldap://a.example.com", "ldaps://b.example.com:1636"]
         )
-        assert isinstance(found.way, Finding)
+        assert isinstance(found.way, UserSearch)
         self.assertEqual(found.way.bind_password, PASSWORD)
         self.assertEqual((found.way.scope, found.username_domain), ("one", "example.com"))
         self.assertEqual(found.mechanisms, {"PLAIN", "SCRAM-SHA-256"})
@@ -217,7 +217,7 @@ class Shipped(SectionCase):
         shown = [one for one in config.settings if one.section == "ldap office"]
         self.assertEqual([one.key for one in shown if one.line is None], ["bind_password"])
         found, default = self.settings_of(config), self.read("")
-        assert isinstance(found.way, Finding)
-        assert isinstance(default.way, Finding)
+        assert isinstance(found.way, UserSearch)
+        assert isinstance(default.way, UserSearch)
         way = replace(default.way, base=found.way.base, bind_dn=found.way.bind_dn)
         self.assertEqual(found, replace(default, way=replace(way, bind_password="x")))
