@@ -29,6 +29,11 @@ from callbridged.backends.ldap.framing import MAX_MESSAGE, NotLdap
 from callbridged.backends.ldap.interface import Entry, Result, Search, printable
 from callbridged.backends.ldap.messages import Answer, Done, Notice, Reference
 
+#: Older ones crash on attributes whose names are not UTF-8, and that may come before TLS does.
+MIN_VERSION = "3.4.8"
+if [int(one) for one in ldap.__version__.split(".")[:3]] < [*map(int, MIN_VERSION.split("."))]:
+    raise ImportError(f"version {MIN_VERSION} or newer is needed, and this is {ldap.__version__}")
+
 _SCOPES = {"sub": ldap.SCOPE_SUBTREE, "one": ldap.SCOPE_ONELEVEL, "base": ldap.SCOPE_BASE}
 _START_TLS = "1.3.6.1.4.1.1466.20037"  # RFC 4511 section 4.14
 _WHO_AM_I = "1.3.6.1.4.1.4203.1.11.3"  # RFC 4532

@@ -46,7 +46,7 @@ class LdapBackendFactory:
             from callbridged.backends.ldap.codec import LibldapCodec
         except ImportError as error:
             raise BackendFault(
-                f"{settings.section} needs python-ldap, which is not installed ({error}). Install "
+                f"{settings.section} needs python-ldap, which cannot be used ({error}). Install "
                 "it with: pip install 'callbridge-xmpp[ldap]'. On Debian that needs gcc, "
                 "python3-dev, libldap-dev and libsasl2-dev."
             ) from None

@@ -193,10 +193,9 @@ class Opening(SectionCase):
     def test_library_is_missing(self) -> None:
         """Without python-ldap the daemon says how to install it."""
         settings = self.read("")
-        codec = "callbridged.backends.ldap.codec"
         missing: dict[str, Any] = {"ldap": None}
         with mock.patch.dict(sys.modules, missing):
-            sys.modules.pop(codec, None)
+            sys.modules.pop("callbridged.backends.ldap.codec", None)
             fault = self.assertRaises(BackendFault, LdapBackendFactory().open, settings, Threads())
         self.assertIn("pip install 'callbridge-xmpp[ldap]'", str(fault))
 

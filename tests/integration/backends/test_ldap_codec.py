@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -94,6 +97,14 @@ class Requests(CodecCase):
             fault = self.assertRaises(ValueError, self.codec.search, search, 1)
             self.assertIn("is no LDAP filter", str(fault))
 
+    def test_old_library(self) -> None:
+        """A python-ldap that crashes on what a directory may send is not used."""
+        name = "callbridged.backends.ldap.codec"
+        with mock.patch.dict(sys.modules), mock.patch("ldap.__version__", "3.4.7"):
+            del sys.modules[name]
+            fault = self.assertRaises(ImportError, importlib.import_module, name)
+        self.assertIn("3.4.8 or newer is needed, and this is 3.4.7", str(fault))
+
     def test_files_do_not_count(self) -> None:
         """What libldap's own files and variables say does not count."""
         self.assertEqual(os.environ["LDAPNOINIT"], "1")
@@ -165,6 +176,7 @@ class Answers(CodecCase):
             b"\x30\x84\x00\x00\x00\x01\x00",
             b"HTTP/1.1 400 Bad Request\r\n\r\n",
             entry(1, b"uid=\xff"),
+            entry(1, b"uid=alice", (b"\xff", b"alice")),
             b"",
         )
 
