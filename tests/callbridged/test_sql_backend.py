@@ -345,7 +345,7 @@ class Files(SqlBackendCase):
         """A file that is not there is looked for at each login."""
         content = self.path.read_bytes()
         self.path.unlink()
-        self.assertEqual(self.why_not(), f"{self.path} is not there")
+        self.assertIn(f"no-such-service: {self.path} is not there.", self.why_not())
         self.assertFalse(self.path.exists())
         self.path.write_bytes(content)
         self.assertTrue(self.check("alice", "wonderland"))
@@ -421,9 +421,12 @@ class Files(SqlBackendCase):
     def test_wrong_query(self) -> None:
         """What SQLite says of the query is said to the operator."""
         self.execute("DROP TABLE callbridge_users")
-        self.assertIn("no such table: callbridge_users. Correct query", self.why_not())
+        self.assertIn(
+            "protocol-error: SQLite cannot answer: no such table: callbridge_users. Correct query.",
+            self.why_not(),
+        )
         self.backend = self.open("query = SELECT :username, ?")
-        self.assertIn("SQLite cannot answer the query", self.why_not())
+        self.assertIn("SQLite cannot answer: ", self.why_not())
 
     def test_columns(self) -> None:
         """Columns that are missing are named."""

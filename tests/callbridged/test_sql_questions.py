@@ -169,8 +169,8 @@ class QuestionsTests(SynchronousTestCase):
         self.threads.at_once = False
         asking = self.ask()
         self.threads.work()
-        self.assertIn("no answer in time (timeout = 5s)", answers[0])
-        self.assertIn("does it hang?", answers[0])
+        self.assertIn("timeout: no answer came in time (timeout = 5s).", answers[0])
+        self.assertIn("Does the database hang?", answers[0])
         self.assertEqual(hanging.closed, 1)
         self.threads.at_once = True
         self.answered()
@@ -182,7 +182,7 @@ class QuestionsTests(SynchronousTestCase):
         self.threads.at_once = False
         asking = self.ask()
         self.threads.work()
-        self.assertIn("no answer in time", self.fault(asking))
+        self.assertIn("timeout: no answer came in time", self.fault(asking))
         self.assertEqual(self.made[0].asked, [])
         self.threads.at_once = True
         self.answered()
@@ -193,7 +193,7 @@ class QuestionsTests(SynchronousTestCase):
         self.threads.at_once = False
         asking = self.ask()
         self.threads.advance(TIMEOUT)
-        self.assertIn("all connections were busy", self.fault(asking))
+        self.assertIn("All connections were busy", self.fault(asking))
         self.threads.work()
         self.assertEqual(self.made, [])
         self.assertEqual(self.threads.getDelayedCalls(), [])

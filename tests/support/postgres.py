@@ -102,6 +102,14 @@ class Postgres:
         """The same over the UNIX socket."""
         return f"postgresql://{ROLE}@/{DATABASE}?host={self.sockets}&port={self.port}"
 
+    @property
+    def admin(self) -> str:
+        """For psycopg, as the administrator."""
+        return (
+            f"host={self.sockets} port={self.port} dbname={DATABASE} user={ADMIN} "
+            f"password={ADMIN_PASSWORD}"
+        )
+
     def start(self) -> None:
         """Start, and wait until it takes connections."""
         self.process.start()
@@ -149,14 +157,7 @@ class Postgres:
         """Run statements as the administrator, and answer the rows of the last."""
         import psycopg
 
-        with psycopg.connect(
-            host=str(self.sockets),
-            port=self.port,
-            dbname=DATABASE,
-            user=ADMIN,
-            password=ADMIN_PASSWORD,
-            autocommit=True,
-        ) as connection:
+        with psycopg.connect(self.admin, autocommit=True) as connection:
             for statement in statements:
                 cursor = connection.execute(statement.encode(), parameters or None)
             return cursor.fetchall() if cursor.description else []

@@ -9,7 +9,9 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from callbridged.backends import BackendUnavailable, BrokenAccount
+from bridgewire.steps import Reason
+from callbridged.backends import BrokenAccount
+from callbridged.backends.sql.failures import unavailable
 from callbridged.backends.sql.hashes import Checkable, ScramSecret, parse_hash
 from callbridged.backends.sql.rows import MAX_ROWS, Row, Rows, WrongValue
 from callbridged.scram_keys import OCTETS, SCHEMES, ScramKeys
@@ -56,8 +58,10 @@ def read_account(asked: str, found: Rows, max_memory: int) -> Account | None:
         return None
     names = _meaningful(found.columns)
     if len(found.rows) > MAX_ROWS:
-        raise BackendUnavailable(
-            f"the query answers more than {MAX_ROWS} rows for one user. Correct query."
+        raise unavailable(
+            Reason.PROTOCOL_ERROR,
+            f"the query answers more than {MAX_ROWS} rows for one user.",
+            "Correct query.",
         )
     if not found.rows:
         return None
@@ -65,7 +69,7 @@ def read_account(asked: str, found: Rows, max_memory: int) -> Account | None:
         return _read([Row(names, row) for row in found.rows], asked, max_memory)
     except WrongValue as fault:
         text = f"what the query answers for {asked!r:.80} cannot be used, column {fault}"
-        raise BrokenAccount(text) from None
+        raise BrokenAccount(f"{Reason.PROTOCOL_ERROR}: {text}") from None
 
 
 def _meaningful(columns: Sequence[str]) -> list[str]:
@@ -86,7 +90,8 @@ def _meaningful(columns: Sequence[str]) -> list[str]:
     else:
         return names
     shown = ", ".join(lower[:20])
-    raise BackendUnavailable(f"{problem}, in what the query answers ({shown:.200}). Correct query.")
+    text = f"{problem}, in what the query answers ({shown:.200})."
+    raise unavailable(Reason.PROTOCOL_ERROR, text, "Correct query.")
 
 
 def _read(rows: Sequence[Row], asked: str, max_memory: int) -> Account:

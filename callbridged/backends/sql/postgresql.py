@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import socket
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
-from callbridged.backends import BackendUnavailable
+from bridgewire.steps import Reason
+from callbridged.backends.sql.failures import not_answered, not_connected, one_line
 from callbridged.backends.sql.hashes import MissingLibrary
 from callbridged.backends.sql.location import PostgresqlServer
 from callbridged.backends.sql.query import USERNAME, Query
@@ -30,25 +30,6 @@ _USUAL = {
     "keepalives_interval": "10",
     "keepalives_count": "3",
 }
-#: SQLSTATE classes whose messages speak of the query and of the server, and show no values.
-_TOLD = frozenset({"08", "0A", "25", "28", "3D", "3F", "42", "53", "55", "57", "58"})
-#: What a failed connection says, and what to do.
-_REMEDIES = (
-    (
-        "certificate|SSL|root\\.crt",
-        "Check sslmode and sslrootcert in database, and the server's certificate: its issuer, its "
-        "time and its names",
-    ),
-    (
-        "authentication failed|no password supplied|pg_hba|role .* does not exist|is not permitted",
-        "Check the user in database, password_file, and the server's pg_hba.conf",
-    ),
-    ('database ".*" does not exist', "Correct database"),
-    (
-        "refused|No such file|timeout|resolve|translate|unreachable|No route|starting up",
-        "Is PostgreSQL running there, and does it listen at that address?",
-    ),
-)
 
 
 class PostgresqlConnection:
@@ -74,10 +55,11 @@ class PostgresqlConnection:
             return self._ask(username, max(1, int(seconds * 1000)))
         except psycopg.Error as error:
             if self._connection.closed:
-                raise ConnectionLost(f"the connection was lost: {_told(error)}") from None
+                text = f"{Reason.LINK_LOST}: the connection was lost: {one_line(str(error))}"
+                raise ConnectionLost(text) from None
             with suppress(psycopg.Error):
                 self._connection.execute("ROLLBACK")
-            raise BackendUnavailable(f"PostgreSQL cannot answer: {_told(error)}") from None
+            raise not_answered(error) from None
 
     def break_off(self) -> None:
         """Whoever waits at the socket wakes up to its end."""
@@ -132,31 +114,7 @@ def connector(
                 prepare_threshold=None,  # poolers may not know what another connection prepared
             )
         except psycopg.Error as error:
-            raise BackendUnavailable(_why_not_connected(error)) from None
+            raise not_connected(error) from None
         return PostgresqlConnection(connection, query)
 
     return connect
-
-
-def _why_not_connected(error: psycopg.Error) -> str:
-    text = _one_line(str(error).removeprefix("connection failed: "))
-    remedy = next((what for pattern, what in _REMEDIES if re.search(pattern, text)), "")
-    return f"{text}. {remedy}" if remedy else text
-
-
-def _told(error: psycopg.Error) -> str:
-    """Answer what may be logged: some messages show values, such as one that is no integer."""
-    state = error.sqlstate
-    if state is None:
-        return _one_line(str(error))
-    if state == "57014":
-        return "the query took too long. Does it use an index?"
-    name = f"{type(error).__name__} ({state})"
-    if state[:2] not in _TOLD:
-        return name
-    return f"{_one_line(error.diag.message_primary or '')} ({state}). Correct query"
-
-
-def _one_line(text: str) -> str:
-    words = " ".join(text.split())
-    return "".join(char if char.isprintable() else "?" for char in words)[:300].rstrip(". ")

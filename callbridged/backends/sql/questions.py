@@ -17,8 +17,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
+from bridgewire.steps import Reason
 from callbridged.attempt import seconds_left
 from callbridged.backends import BackendUnavailable
+from callbridged.backends.sql.failures import unavailable
 from callbridged.backends.sql.rows import Rows
 from daemonkit.units import spell_duration
 from daemonkit.workers import Workers
@@ -102,7 +104,7 @@ class Questions(MultiService):
         self._workers = workers
         self._connect = connect
         self._timeout = timeout
-        self._late = f"no answer in time (timeout = {spell_duration(timeout)})"
+        self._late = f"no answer came in time (timeout = {spell_duration(timeout)})."
         #: With the time when they were used last, the latest last.
         self._idle: deque[tuple[Connection, float]] = deque()
         self._running: set[_Question] = set()
@@ -132,7 +134,7 @@ class Questions(MultiService):
                 answer.callback(result)
 
         def late(_failure: Any, _seconds: float) -> Failure:
-            return Failure(BackendUnavailable(self._why_late(question)))
+            return Failure(self._too_late(question))
 
         self._workers.run(self._work, question).addBoth(done)
         answer.addTimeout(seconds, self._clock, late)
@@ -141,12 +143,13 @@ class Questions(MultiService):
         finally:
             question.wanted = False
 
-    def _why_late(self, question: _Question) -> str:
+    def _too_late(self, question: _Question) -> BackendUnavailable:
         if question.begun:
-            return f"{self._late}. Is the database overloaded, or does it hang?"
-        return (
-            f"{self._late}, as all connections were busy. Is the database slow? If not, raise "
-            "connections."
+            return unavailable(Reason.TIMEOUT, self._late, "Does the database hang?")
+        return unavailable(
+            Reason.RESOURCE_LIMIT,
+            f"{self._late} All connections were busy.",
+            "Is the database slow? If not, raise connections.",
         )
 
     def _work(self, question: _Question) -> Rows:
@@ -164,7 +167,7 @@ class Questions(MultiService):
             finally:
                 question.hold(None)
                 self._put_back(connection)
-        raise BackendUnavailable(self._late)
+        raise self._too_late(question)
 
     def _take(self, question: _Question) -> tuple[Connection, bool]:
         """Answer a connection, and whether it is a new one."""

@@ -13,7 +13,9 @@ from pathlib import Path
 from time import monotonic
 from urllib.parse import quote
 
+from bridgewire.steps import Reason
 from callbridged.backends import BackendUnavailable
+from callbridged.backends.sql.failures import one_line, too_slow, unavailable
 from callbridged.backends.sql.query import USERNAME, Query
 from callbridged.backends.sql.rows import MAX_ROWS, Rows
 
@@ -21,16 +23,20 @@ from callbridged.backends.sql.rows import MAX_ROWS, Rows
 _MAX_LENGTH = 16 << 20
 #: Steps of SQLite's virtual machine between looks at the time; a login takes a few hundred.
 _STEPS = 10_000
-#: What is said about the file, by SQLite's result code; for others, what SQLite says.
+#: What the file's trouble is, by SQLite's result code.
+_LOCKED = (Reason.TIMEOUT, "is locked by another program, and stayed so.")
 _FAULTS = {
-    sqlite3.SQLITE_BUSY: "is locked by another program, and stayed so",
-    sqlite3.SQLITE_LOCKED: "is locked by another program, and stayed so",
-    sqlite3.SQLITE_CORRUPT: "is damaged. Bring back a copy that is not",
-    sqlite3.SQLITE_NOTADB: "is no SQLite database. Correct database",
-    sqlite3.SQLITE_READONLY: (
-        "was left in the middle of a change. Open it once with a program that may write to it"
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_CORRUPT: (
+        Reason.PROTOCOL_ERROR,
+        "is damaged. Bring back a copy that is not.",
     ),
-    sqlite3.SQLITE_INTERRUPT: "took too long to look at. Does the query use an index?",
+    sqlite3.SQLITE_NOTADB: (Reason.PROTOCOL_ERROR, "is no SQLite database. Correct database."),
+    sqlite3.SQLITE_READONLY: (
+        Reason.POLICY,
+        "was left in the middle of a change. Open it once with a program that may write to it.",
+    ),
 }
 #: A database in WAL mode that nobody else has open, in a directory that we may not write to.
 _NO_WAL = sqlite3.SQLITE_READONLY_DIRECTORY
@@ -52,7 +58,7 @@ class SqliteConnection:
         try:
             return self._ask(username, seconds)
         except (sqlite3.Error, sqlite3.Warning) as error:
-            raise BackendUnavailable(self._why(error)) from None
+            raise self._fault(error) from None
 
     def break_off(self) -> None:
         """It looks at the time itself."""
@@ -71,7 +77,8 @@ class SqliteConnection:
         before = self._state()
         rows = self._look(username, seconds, "mode=ro&immutable=1")
         if before is None or before != self._state():
-            raise BackendUnavailable(f"{self._path} was written to while it was read")
+            text = f"{self._path} was written to while it was read."
+            raise unavailable(Reason.CONFLICT, text, "Let this user write to its directory.")
         return rows
 
     def _look(self, username: str, seconds: float, how: str) -> Rows:
@@ -91,12 +98,19 @@ class SqliteConnection:
         found = self._path.stat()
         return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
-    def _why(self, error: Exception) -> str:
-        if not os.access(self._path, os.R_OK):
-            there = "may not be read by this user" if self._path.exists() else "is not there"
-            return f"{self._path} {there}"
+    def _fault(self, error: Exception) -> BackendUnavailable:
         # The lowest eight bits are the kind, the others say more of it.
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code == sqlite3.SQLITE_INTERRUPT:
+            return too_slow()
         if code == sqlite3.SQLITE_ERROR:
-            return f"SQLite cannot answer the query: {error!s:.200}. Correct query"
-        return f"{self._path} {_FAULTS.get(code, f'cannot be read: {error!s:.200}')}"
+            text = f"SQLite cannot answer: {one_line(str(error))}"
+            return unavailable(Reason.PROTOCOL_ERROR, text, "Correct query.")
+        reason, text = _FAULTS.get(
+            code, (Reason.NO_SUCH_SERVICE, f"cannot be read: {one_line(str(error))}")
+        )
+        if not self._path.exists():
+            text = "is not there. Put it there, or correct database."
+        elif not os.access(self._path, os.R_OK):
+            text = "may not be read by this user. Give the daemon's user or group access to it."
+        return unavailable(reason, f"{self._path} {text}")
