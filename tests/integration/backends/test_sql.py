@@ -19,7 +19,7 @@ from tests.support.shared import shared_site
 from tests.support.site import Site
 
 SCHEME = "SCRAM-SHA-256"
-TIMEOUT = 2.0
+TIMEOUT = 3.0
 HASHES = {
     "argon": argon2.PasswordHasher().hash("builder"),
     "blow": bcrypt.hashpw(b"builder", bcrypt.gensalt(10)).decode(),
@@ -236,7 +236,7 @@ class FailingTests(SqlCase):
         self.works()
         self.postgres.pause()
         try:
-            for _ in range(4):
+            for _ in range(3):
                 self.fails("bob", "carol")
         finally:
             self.postgres.resume()
