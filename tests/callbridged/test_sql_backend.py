@@ -329,14 +329,6 @@ class Time(SqlBackendCase):
         self.keys("alice")
         self.assertEqual(self.backend.iterations, 4096)
 
-    def test_decoy_key(self) -> None:
-        """Several Call Bridges make up the same salts if they are told a secret."""
-        self.assertIsNone(self.backend.decoy_key)
-        path = self.directory / "decoys"
-        path.touch(mode=0o600)
-        path.write_text("a secret\n")
-        self.assertEqual(self.open(f"decoy_secret_file = {path}").decoy_key, b"a secret")
-
 
 class Files(SqlBackendCase):
     """What may be wrong with an SQLite file. It is never a wrong password."""

@@ -157,7 +157,7 @@ class Settings(SynchronousTestCase):
         self.assertEqual(settings.mechanisms, {"SCRAM-SHA-256", "PLAIN"})
         self.assertEqual((settings.timeout, settings.connections), (5.0, 4))
         self.assertEqual((settings.hash_threads, settings.hash_memory), (2, 128 << 20))
-        self.assertEqual((settings.password, settings.decoy_key), ("", b""))
+        self.assertEqual(settings.password, "")
 
     def test_all(self) -> None:
         """Each setting is read; a query may have several lines, and is shown in one."""
@@ -172,10 +172,8 @@ class Settings(SynchronousTestCase):
             "connections = 1",
             "hash_threads = 3",
             "hash_memory = 64MiB",
-            f"decoy_secret_file = {path}",
         )
         self.assertEqual(settings.password, "hunter2")
-        self.assertEqual(settings.decoy_key, b"hunter2")
         self.assertNotIn("hunter2", repr(settings))
         self.assertEqual(
             settings.query.sqlite, "SELECT a  -- what it is\nFROM u WHERE n = :username"

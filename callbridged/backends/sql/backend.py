@@ -47,10 +47,11 @@ T = TypeVar("T")
 class SqlBackend(MultiService):
     """Users in a database. Questions and hashes have threads of their own each."""
 
+    decoy_key = None
+
     def __init__(self, settings: SqlSettings, questions: Questions, hashing: Workers) -> None:
         super().__init__()
         self.mechanisms = settings.mechanisms
-        self.decoy_key = settings.decoy_key or None
         self._hash_memory = settings.hash_memory
         self._questions = questions
         self._hashing = hashing

@@ -14,7 +14,7 @@ _MECHANISMS = (*SCHEMES, "PLAIN")
 
 @dataclass(frozen=True)
 class SqlSettings:
-    """``timeout`` in seconds, ``hash_memory`` in octets, ``decoy_key`` empty where there is none.
+    """``timeout`` in seconds, ``hash_memory`` in octets.
 
     ``mechanisms``: what the operator says that all users can log in by.
     """
@@ -27,7 +27,6 @@ class SqlSettings:
     connections: int
     hash_threads: int
     hash_memory: int
-    decoy_key: bytes = field(repr=False)
 
 
 def read_settings(section: Section) -> SqlSettings:
@@ -49,7 +48,6 @@ def read_settings(section: Section) -> SqlSettings:
         connections=section.integer("connections", 4, minimum=1, maximum=64),
         hash_threads=section.integer("hash_threads", 2, minimum=1, maximum=64),
         hash_memory=section.size("hash_memory", 128 << 20, minimum=1 << 20, maximum=16 << 30),
-        decoy_key=section.optional_secret_file("decoy_secret_file").encode(),
     )
     if not settings.mechanisms:
         section.fault("mechanisms", f"nobody could log in. Name some of {', '.join(_MECHANISMS)}.")
