@@ -155,7 +155,7 @@ class Settings(SynchronousTestCase):
         settings = self.read("database = sqlite:/x.db")
         self.assertEqual(settings.query.sqlite, DEFAULT_QUERY)
         self.assertEqual(settings.mechanisms, {"SCRAM-SHA-256", "PLAIN"})
-        self.assertEqual((settings.timeout, settings.connections), (5.0, 4))
+        self.assertEqual((settings.timeout, settings.connections), (5.0, 20))
         self.assertEqual((settings.hash_threads, settings.hash_memory), (2, 128 << 20))
         self.assertEqual(settings.password, "")
 

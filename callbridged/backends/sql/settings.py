@@ -45,7 +45,7 @@ def read_settings(section: Section) -> SqlSettings:
             section.items("mechanisms", _mechanism, ("SCRAM-SHA-256", "PLAIN"), separator=",")
         ),
         timeout=section.duration("timeout", 5.0, minimum=0.1, maximum=60.0),
-        connections=section.integer("connections", 4, minimum=1, maximum=64),
+        connections=section.integer("connections", 20, minimum=1, maximum=64),
         hash_threads=section.integer("hash_threads", 2, minimum=1, maximum=64),
         hash_memory=section.size("hash_memory", 128 << 20, minimum=1 << 20, maximum=16 << 30),
     )
