@@ -47,10 +47,10 @@ class Identity:
 
     certificate: x509.Certificate
     intermediates: tuple[x509.Certificate, ...]
-    private_key: PrivateKey = field(repr=False)
+    private_key: PrivateKey = field(repr=False, compare=False)  # it belongs to the certificate
     certificate_path: Path
     private_key_path: Path
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = field(default=(), compare=False)
 
 
 def load_identity(certificate: Path, private_key: Path, *, now: datetime | None = None) -> Identity:
@@ -184,7 +184,7 @@ def _mismatch(
 def _validity(path: Path, chain: list[x509.Certificate], now: datetime) -> list[str]:
     return [
         f"{path}: certificate {place} in it ({subject(certificate.subject)}) {problem}. "
-        "Renew it and restart the daemon, or correct this machine's clock."
+        "Renew it and reload the daemon, or correct this machine's clock."
         for place, certificate in enumerate(chain, start=1)
         if (problem := outside_validity(certificate, now))
     ]

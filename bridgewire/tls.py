@@ -2,7 +2,8 @@
 
 TLS 1.2 or newer, no renegotiation, no sessions to resume: a link is made rarely, and every
 handshake proves both sides anew. All connections of one creator share one OpenSSL context, which
-is most of the memory that they would cost.
+is most of the memory that they would cost. `Connections.replace` gives it another one, for the
+connections that are still to come.
 
 With TLS 1.3 a client is done before the server has looked at the client's certificate: until the
 first byte from the server arrives, ``handshakeCompleted`` does not mean that the server is content.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Literal
+from weakref import WeakSet
 
 import idna
 from cryptography import x509
@@ -74,7 +76,8 @@ def link_client(
     ``certificates.check_server_names``. ``server_name`` (a domain name, not an IP address) is sent
     as SNI. Raises CertificateFault if OpenSSL does not take the identity.
     """
-    return Connections(identity, _context(identity, authorities, "required"), server_name)
+    context = _context(identity, authorities, "required")
+    return Connections(identity, context, authorities, server_name)
 
 
 def link_server(
@@ -86,7 +89,7 @@ def link_server(
     name is for ``certificates.check_callbridge_name``. Raises CertificateFault if OpenSSL does not
     take the identity.
     """
-    return Connections(identity, _context(identity, authorities, mode))
+    return Connections(identity, _context(identity, authorities, mode), authorities)
 
 
 def client_server(
@@ -107,7 +110,7 @@ def client_server(
         return alpn if alpn in offered else SSL.NO_OVERLAPPING_PROTOCOLS
 
     context.set_alpn_select_callback(choose)
-    return Connections(identity, context)
+    return Connections(identity, context, authorities)
 
 
 def web_client(
@@ -141,7 +144,7 @@ def peer_certificate(
     connection = _connection(transport)
     if connection is None:
         return None
-    if verified_by is not None and connection.get_context() is not verified_by.context:
+    if verified_by is not None and not verified_by.trusts(connection.get_context()):
         return None
     return connection.get_peer_certificate(as_cryptography=True)
 
@@ -251,10 +254,31 @@ class Connections(ClientConnections):
     """Makes the connections of one ``context``, which show ``identity``, for either end."""
 
     def __init__(
-        self, identity: Identity, context: SSL.Context, server_name: str | None = None
+        self,
+        identity: Identity,
+        context: SSL.Context,
+        authorities: Sequence[x509.Certificate] = (),
+        server_name: str | None = None,
     ) -> None:
+        """``authorities``: those that the peers' certificates are held against."""
         super().__init__(context, server_name)
         self.identity = identity
+        self.authorities = tuple(authorities)
+        #: Contexts of connections that may still be up, with the same authorities.
+        self._former: WeakSet[SSL.Context] = WeakSet()
+
+    def replace(self, other: Connections) -> None:
+        """Make connections as ``other`` does from now on; those that are up stay as they are."""
+        if other.authorities == self.authorities:
+            self._former.add(self.context)
+        else:
+            self._former.clear()
+        self.context, self.identity = other.context, other.identity
+        self.authorities = other.authorities
+
+    def trusts(self, context: SSL.Context) -> bool:
+        """True where connections of ``context`` hold certificates against `authorities`."""
+        return context is self.context or context in self._former
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         return ServerConnection(self.context)

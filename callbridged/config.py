@@ -10,10 +10,11 @@ from callbridged.backends import BackendFault, ConfiguredBackend, configured
 from callbridged.guessing import GuessLimits
 from callbridged.scram_keys import normal_password
 from daemonkit.hosts import HostPort, parse_domain, parse_host_port, parse_label
-from daemonkit.ini import IniReader, Section, Setting
+from daemonkit.ini import IniReader, Section, Setting, find_socket
 from daemonkit.section import parse_integer
 
 DEFAULT_PATH = Path("/etc/callbridged/callbridged.ini")
+_DEFAULT_SOCKET = Path("/run/callbridged/control.sock")
 
 #: More XMPP servers than this are not held at once.
 MAX_LINKS = 100
@@ -119,6 +120,15 @@ class Config:
     warnings: tuple[str, ...] = ()
 
 
+def control_socket(path: Path) -> Path:
+    """Answer where the daemon of a file is reached, also where the file has faults.
+
+    Raises:
+        ConfigurationFault: it cannot be read.
+    """
+    return find_socket(path, "callbridge", _DEFAULT_SOCKET)
+
+
 def load(path: Path, *, check_files: bool = True) -> Config:
     """Read the file and check all of it.
 
@@ -166,7 +176,7 @@ def _callbridge(section: Section) -> CallBridge:
         secret=_secret(section),
         links=section.parsed("links", _links, None, shown=lambda n: "all" if n is None else str(n)),
         state_directory=section.directory("state_directory", Path("/var/lib/callbridged")),
-        control_socket=section.socket("control_socket", Path("/run/callbridged/control.sock")),
+        control_socket=section.socket("control_socket", _DEFAULT_SOCKET),
     )
 
 

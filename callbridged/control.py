@@ -7,51 +7,47 @@ from typing import Any
 
 from bridgewire.sasl import WireFault
 from bridgewire.session_end import EndSessions
-from callbridged.config import Config
+from callbridged.bridge import Bridge
 from callbridged.ending import end_sessions
-from callbridged.guessing import Guessing
-from callbridged.guests import Guests
-from callbridged.links import Links
-from callbridged.login import LoginService
-from callbridged.relay import Relay
 from daemonkit.calling import CommandError
+from daemonkit.reload import Reload
 
 #: Paused accounts that are listed.
 MAX_LISTED = 1000
 
 
 def commands(
-    config: Config,
-    links: Links,
-    logins: LoginService,
-    relay: Relay,
-    guests: Guests | None,
-    guessing: Guessing | None,
+    bridge: Bridge, reloading: Reload[Any]
 ) -> Mapping[str, Callable[[dict[str, Any]], object]]:
     """Answer the commands by name; each takes the arguments and answers something for JSON."""
 
     def status(_: dict[str, Any]) -> object:
         """The status of docs/operating.md: the links, and whether logins can be answered."""
         return {
-            "callbridge": config.callbridge.name,
-            "domain": config.callbridge.domain,
-            "authentication_service": "registered" if links.registered else "down",
-            "links": links.status(),
-            "outstanding_logins": logins.outstanding(),
-            "draining": logins.draining,
-            "guests": None if guests is None else len(guests.status()),
-            "paused": 0 if guessing is None else len(guessing.paused()),
+            "callbridge": bridge.config.callbridge.name,
+            "domain": bridge.config.callbridge.domain,
+            "authentication_service": "registered" if bridge.links.registered else "down",
+            "links": bridge.links.status(),
+            "outstanding_logins": bridge.logins.outstanding(),
+            "draining": bridge.logins.draining,
+            "guests": None if bridge.guests is None else len(bridge.guests.status()),
+            "paused": 0 if bridge.guessing is None else len(bridge.guessing.paused()),
+            "reload": reloading.last and reloading.last.as_json(),
         }
+
+    async def reload(_: dict[str, Any]) -> object:
+        """The configuration is read again; the answer says how that ended."""
+        return (await reloading.run()).as_json()
 
     def drain(_: dict[str, Any]) -> object:
         """Take no new logins; those under way go on."""
-        relay.drain(True)
-        return {"draining": True, "outstanding_logins": logins.outstanding()}
+        bridge.relay.drain(True)
+        return {"draining": True, "outstanding_logins": bridge.logins.outstanding()}
 
     def resume(_: dict[str, Any]) -> object:
         """Take logins again."""
-        relay.drain(False)
-        return {"draining": False, "outstanding_logins": logins.outstanding()}
+        bridge.relay.drain(False)
+        return {"draining": False, "outstanding_logins": bridge.logins.outstanding()}
 
     async def kick(arguments: dict[str, Any]) -> object:
         """End the sessions of ``user``, or the one with ``resource``; ``reason`` is told them."""
@@ -64,21 +60,21 @@ def commands(
             EndSessions.from_element(what.to_element())
         except (WireFault, AttributeError, TypeError) as fault:
             raise CommandError(f"this cannot be asked of an XMPP server: {fault}.") from None
-        if not relay.links:
+        if not bridge.relay.links:
             raise CommandError(
                 "no XMPP server is connected, so no session can be ended. callbridgectl status "
                 "says why."
             )
-        ended = await end_sessions(relay.links, what)
+        ended = await end_sessions(bridge.relay.links, what)
         return {"ended": ended.sessions, "servers": ended.servers, "silent": list(ended.silent)}
 
     def list_guests(_: dict[str, Any]) -> object:
-        """Who is there without an account; None where guests are not enabled."""
-        return None if guests is None else guests.status()
+        """Who is there without an account; None where guests never were enabled."""
+        return None if bridge.guests is None else bridge.guests.status()
 
     def paused(_: dict[str, Any]) -> object:
         """Accounts whose logins are paused after too many failed ones."""
-        found = [] if guessing is None else guessing.paused()
+        found = [] if bridge.guessing is None else bridge.guessing.paused()
         return {
             "total": len(found),
             "paused": [
@@ -90,10 +86,12 @@ def commands(
     def unpause(arguments: dict[str, Any]) -> object:
         """Forget the failed logins of ``user``."""
         user = str(arguments.get("user", ""))
-        return {"user": user, "was_paused": guessing is not None and guessing.forgive(user)}
+        was_paused = bridge.guessing is not None and bridge.guessing.forgive(user)
+        return {"user": user, "was_paused": was_paused}
 
     return {
         "status": status,
+        "reload": reload,
         "drain": drain,
         "resume": resume,
         "kick": kick,

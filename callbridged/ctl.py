@@ -8,9 +8,10 @@ from typing import Any
 
 from callbridged import ending_ctl, guessing_ctl, users
 from callbridged.check import ctl as check_ctl
-from callbridged.config import DEFAULT_PATH, load
+from callbridged.config import DEFAULT_PATH, control_socket, load
 from daemonkit.calling import call
 from daemonkit.ctl import Frame, show
+from daemonkit.reload_ctl import add_reload_command, describe_reload
 from daemonkit.terminal import paint, pairs, table
 
 EXAMPLES = """\
@@ -22,6 +23,8 @@ examples:
   callbridgectl kick alice --reason "Please log in again."
   callbridgectl config
       What is set, and what is left at its default.
+  callbridgectl reload
+      After a certificate was renewed, or the configuration changed.
   callbridgectl drain
       Before maintenance: logins go to the other Call Bridges from now on."""
 
@@ -43,6 +46,7 @@ def make_frame() -> Frame:
     frame.command("status", status, "the links to XMPP servers, and who can log in")
     check_ctl.add_commands(frame)
     frame.command("config", config, "every setting, its value and where it comes from")
+    add_reload_command(frame, control_socket)
     frame.command("drain", drain, "take no new logins; those under way go on")
     frame.command("resume", resume, "take logins again")
     ending_ctl.add_commands(frame)
@@ -53,8 +57,7 @@ def make_frame() -> Frame:
 
 def status(options: argparse.Namespace) -> None:
     """``status``."""
-    config = load(options.config, check_files=False)
-    answer = call(config.callbridge.control_socket, "status")
+    answer = call(control_socket(options.config), "status")
     show(options, answer, lambda: status_lines(answer))
 
 
@@ -80,7 +83,7 @@ def resume(options: argparse.Namespace) -> None:
 
 
 def _take_logins(options: argparse.Namespace, command: str) -> None:
-    answer = call(load(options.config, check_files=False).callbridge.control_socket, command)
+    answer = call(control_socket(options.config), command)
     under_way = f"logins under way: {answer['outstanding_logins']}"
     said = "No new logins are taken" if answer["draining"] else "Logins are taken"
     show(options, answer, lambda: [f"{said}; {under_way}."])
@@ -109,6 +112,7 @@ def status_lines(answer: Mapping[str, Any]) -> Iterator[str]:
             yield paint(line, "green" if good else "red")
         else:
             yield line
+    yield from describe_reload(answer.get("reload"))
 
 
 def _connection(link: Mapping[str, Any]) -> str:

@@ -42,6 +42,7 @@ class LinkOwner(Protocol):
 
     settings: LinkSettings
     delegate: LinkDelegate
+    resolver: AddressLookup
 
     def rediscover(self) -> Deferred[None]:
         """Ask anew which targets there are; fires in the end, whatever came of it."""
@@ -64,7 +65,6 @@ class Link:
     def __init__(
         self,
         reactor: Any,
-        resolver: AddressLookup,
         owner: LinkOwner,
         target: Target,
         memory: Memory,
@@ -75,7 +75,6 @@ class Link:
         self.since = datetime.now(UTC)
         self.stopping = False
         self._reactor = reactor
-        self._resolver = resolver
         self._owner = owner
         self._memory = memory
         self._registration: Registration | None = None
@@ -99,6 +98,11 @@ class Link:
         """End it, with time for the logins under way; the owner is told when it has finished."""
         self.stopping = True
         self.machine.stop()
+
+    def hurry(self) -> None:
+        """If it waits for its next attempt, make that now: what was wrong may have been mended."""
+        if self._retry_call is not None and self._retry_call.active():
+            self._retry_call.reset(0)
 
     @property
     def registered(self) -> bool:
@@ -134,7 +138,7 @@ class Link:
             await self._owner.rediscover()
         started = self._reactor.seconds()
         host = self.target.host
-        addresses = await self._resolver.addresses(host)
+        addresses = await self._owner.resolver.addresses(host)
         if is_literal(host):
             self._reached(Step.ADDRESS, f"{host} is an address itself")
         else:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bridgewire.session_end import MAX_REASON, is_reason
 from bridgewire.username import parse_username
-from callbridged.config import load
+from callbridged.config import control_socket, load
 from daemonkit.calling import call
 from daemonkit.ctl import Frame, show
 from daemonkit.terminal import CtlFailure, table
@@ -64,8 +64,7 @@ def said_of(answer: Mapping[str, Any]) -> str:
 
 def guests(options: argparse.Namespace) -> None:
     """``guests``."""
-    socket = load(options.config, check_files=False).callbridge.control_socket
-    answer = call(socket, "guests")
+    answer = call(control_socket(options.config), "guests")
     if answer is None:
         raise CtlFailure("guests are not let in. Set enabled = yes in [guest] to change that.")
     rows = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -57,6 +57,11 @@ class Guessing:
         self._limits = limits
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._waiting = 0
+
+    def reconfigure(self, limits: GuessLimits) -> None:
+        """Count by other limits from now on. What was counted before still is."""
+        self._throttle.set_limits(**asdict(limits))
+        self._limits = limits
 
     def begin(self, peer: str | None, shared: frozenset[str] = frozenset()) -> Guess:
         """Answer what watches over one login from the address ``peer``.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from bridgewire.username import parse_username
-from callbridged.config import load
+from callbridged.config import control_socket
 from daemonkit.calling import call
 from daemonkit.ctl import Frame, show
 from daemonkit.terminal import table
@@ -26,7 +26,7 @@ def add_commands(frame: Frame) -> None:
 
 def paused(options: argparse.Namespace) -> None:
     """``paused``."""
-    answer = call(load(options.config, check_files=False).callbridge.control_socket, "paused")
+    answer = call(control_socket(options.config), "paused")
     rows = [
         (one["user"], one["network"] or "new addresses", format_duration(one["seconds_left"]))
         for one in answer["paused"]
@@ -36,7 +36,7 @@ def paused(options: argparse.Namespace) -> None:
 
 def unpause(options: argparse.Namespace) -> None:
     """``unpause USER``."""
-    socket = load(options.config, check_files=False).callbridge.control_socket
+    socket = control_socket(options.config)
     answer = call(socket, "unpause", user=options.user)
     was = "may log in again" if answer["was_paused"] else "was not paused; failures are forgotten"
     show(options, answer, lambda: [f"{answer['user']} {was}."])

@@ -66,16 +66,30 @@ class Guests:
         Raises:
             ValueError: the access code cannot be a password.
         """
-        self.lifetime = lifetime
         self._clock = clock
-        self._maximum = maximum
-        self._maximum_per_network = maximum_per_network
-        self._code = _digest(normal_password(access_code)) if access_code else None
-        self._keys = {
-            scheme: ScramKeys.derive(scheme, access_code) for scheme in SCHEMES if access_code
-        }
+        self._code: bytes | None = None
+        self._keys: dict[str, ScramKeys] = {}
         self._guests: dict[str, Guest] = {}
         self._quiet = Quiet(clock)
+        self.reconfigure(access_code, maximum, lifetime, maximum_per_network)
+
+    def reconfigure(
+        self, access_code: str, maximum: int, lifetime: float, maximum_per_network: int
+    ) -> None:
+        """Let in by these from now on. Who is there stays, for as long as was said then.
+
+        Raises:
+            ValueError: the access code cannot be a password.
+        """
+        code = _digest(normal_password(access_code)) if access_code else None
+        if code != self._code:
+            self._code = code
+            self._keys = {
+                scheme: ScramKeys.derive(scheme, access_code) for scheme in SCHEMES if access_code
+            }
+        self.lifetime = lifetime
+        self._maximum = maximum
+        self._maximum_per_network = maximum_per_network
 
     @property
     def anonymous(self) -> bool:

@@ -55,8 +55,8 @@ class Links(Service):
         self.delegate = delegate
         self.limit = limit
         self._reactor = reactor
+        self.resolver = resolver
         self._discovery = discovery
-        self._resolver = resolver
         self._on_step = on_step
         self._random = random or SystemRandom()
         self._targets: list[Target] = []
@@ -66,6 +66,7 @@ class Links(Service):
         self._said: tuple[tuple[Step, str], ...] = ()
         self._since = datetime.now(UTC)
         self._discovering: Deferred[None] | None = None
+        self._discover_again = False
         self._waiters: list[Deferred[None]] = []
         self._refresh_call: IDelayedCall | None = None
         self._update_call: IDelayedCall | None = None
@@ -90,15 +91,31 @@ class Links(Service):
             link.stop()
         return stopped
 
-    def reconfigure(self, settings: LinkSettings, discovery: Discovery, limit: int | None) -> None:
-        """Take new settings: connections that are up stay, all new ones are made with these."""
+    def reconfigure(
+        self,
+        settings: LinkSettings,
+        discovery: Discovery,
+        resolver: AddressLookup,
+        limit: int | None,
+    ) -> None:
+        """Take new settings: links that are up stay, all new ones are made with these.
+
+        Links that wait for their next attempt do not wait any longer.
+        """
         self.settings = settings
         self.limit = limit
+        self.resolver = resolver
         self._discovery = discovery
         for memory in (self._memory, *self._memories.values()):
             memory.backoff.set(settings.retry_initial, settings.retry_max)
-        if self.running and self._discovering is None:
+        if not self.running:
+            return
+        for link in self._links.values():
+            link.hurry()
+        if self._discovering is None:
             self._discover()
+        else:  # what is asked for now may be out of date
+            self._discover_again = True
 
     def status(self) -> list[dict[str, object]]:
         """``links`` of ``callbridgectl status --json``; with no target known, one entry says why.
@@ -207,7 +224,11 @@ class Links(Service):
 
     def _discovered(self, _: object) -> None:
         self._discovering = None
-        self.changed()
+        if self._discover_again and self.running:
+            self._discover_again = False
+            self._discover()
+        else:
+            self.changed()
 
     # Which links to hold
 
@@ -226,7 +247,7 @@ class Links(Service):
             if target not in self._links:
                 # A link to it that is still closing is in the way: then when that has finished.
                 memory = self._memories[target]
-                link = Link(self._reactor, self._resolver, self, target, memory)
+                link = Link(self._reactor, self, target, memory)
                 self._links[target] = link
                 link.start()
         if self._discovering is None:

@@ -118,15 +118,28 @@ class LoginService:
         #: True: no new logins. Those under way go on.
         self.draining = False
         self._clock = clock
-        users = Directory(backend, decoy_key or os.urandom(32), guests)
-        self._means = Means(users, parse_jid(domain).host, certificates, guests, tokens)
+        self._backend = backend
+        self._decoy_key = decoy_key or os.urandom(32)
+        self._domain = parse_jid(domain).host
         self._capacity = capacity
-        self._guessing = guessing
-        # The guests' access code is everybody's: failures must not keep all guests out.
-        self._shared = frozenset({ACCOUNT} if guests is not None else ())
+        self.reconfigure(certificates, guests, tokens, guessing)
         self._links: dict[Hashable, _Link] = {}
         self._open = 0
         self._quiet = Quiet(clock)
+
+    def reconfigure(
+        self,
+        certificates: UserCertificates | None,
+        guests: Guests | None,
+        tokens: Tokens | None,
+        guessing: Guessing | None,
+    ) -> None:
+        """Begin logins with these from now on; those under way go on with what they began with."""
+        users = Directory(self._backend, self._decoy_key, guests)
+        self._means = Means(users, self._domain, certificates, guests, tokens)
+        self._guessing = guessing
+        # The guests' access code is everybody's: failures must not keep all guests out.
+        self._shared = frozenset({ACCOUNT} if guests is not None else ())
 
     @property
     def mechanisms(self) -> tuple[str, ...]:

@@ -39,7 +39,8 @@ class Relay:
         self, clock: IReactorTime, logins: LoginService, guests: Guests | None = None
     ) -> None:
         self._logins = logins
-        self._guests = guests
+        #: Whose sessions may end; None: there never were any.
+        self.guests = guests
         self._quiet = Quiet(clock)
         self._queries: dict[ActiveLink, Queries] = {}
         self._draining: set[ActiveLink] = set()
@@ -123,8 +124,8 @@ class Relay:
         except WireFault as fault:
             self._refuse(link, iq, fault)
             return
-        if self._guests is not None:
-            self._guests.ended(over.username, over.session)
+        if self.guests is not None:
+            self.guests.ended(over.username, over.session)
         link.send(toResponse(iq, "result"))
 
     def _refuse(self, link: ActiveLink, iq: Element, fault: WireFault) -> None:

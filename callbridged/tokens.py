@@ -33,9 +33,12 @@ class Tokens(Service):
         in_thread: InThread,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        """``lifetime`` in seconds. ``wall_clock``: seconds since 1970, as tokens outlive us."""
+        """``lifetime``: of new tokens, in seconds; it may be changed.
+
+        ``wall_clock``: seconds since 1970, as tokens outlive us.
+        """
         self._store = store
-        self._lifetime = lifetime
+        self.lifetime = lifetime
         self._in_thread = in_thread
         self._now = wall_clock
         self._quiet = Quiet(clock)
@@ -67,7 +70,7 @@ class Tokens(Service):
                 mechanism,
                 fingerprint,
                 self._now(),
-                self._lifetime,
+                self.lifetime,
             )
         except TokenStoreFault as fault:
             text = "no token was issued: {fault}"

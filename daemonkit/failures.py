@@ -48,6 +48,20 @@ class Failures:
         #: When pauses end. All are as long, so the first in here ends first.
         self._pauses: dict[Hashable, float] = {}
 
+    def set_limits(self, *, free: int, most: int, window: float, pause: float) -> None:
+        """Go on with others: as many failures count as before, ``most`` at most."""
+        now, leak = self._clock.seconds(), free / window
+
+        def moved(empty_at: float) -> float:
+            level = min((empty_at - now) * self._leak, most)
+            return now + level / leak if level > 0 else empty_at
+
+        self._buckets = {key: (moved(at), next_at) for key, (at, next_at) in self._buckets.items()}
+        self._forgotten = moved(self._forgotten)
+        # Those that would end later than one that begins now end with it: they stay in order.
+        self._pauses = {key: min(end, now + pause) for key, end in self._pauses.items()}
+        self._free, self._most, self._leak, self._pause = free, most, leak, pause
+
     def level(self, key: Hashable) -> float:
         """Answer how many failures of ``key`` count now; `most` at most."""
         empty_at, _ = self._buckets.get(key, (self._forgotten, 0.0))

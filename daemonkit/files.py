@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 import stat
+from hashlib import blake2b
 from pathlib import Path
 
 #: Bytes in a file that is read whole; beyond, it is some other file.
 MAX_FILE = 1024 * 1024
 #: Characters in a secret.
 MAX_SECRET = 1024
+
+_MARK_KEY = os.urandom(32)
 
 
 def others_may_read(path: Path) -> bool:
@@ -74,3 +77,23 @@ def _read(path: Path, limit: int) -> bytes:
         ) from None
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}. Correct the path.") from None
+
+
+def mark(content: bytes) -> bytes:
+    """Answer what is the same for the same ``content``, and says nothing of it to anybody else."""
+    return blake2b(content, key=_MARK_KEY, digest_size=16).digest()
+
+
+def mark_file(path: Path) -> bytes:
+    """Answer the mark of what is in a file; of what cannot be read, an empty one. Raises nothing.
+
+    Of a file with more than `MAX_FILE` bytes, the beginning counts, and when it was changed.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE + 1)
+            if len(content) > MAX_FILE:
+                content += str(os.fstat(file.fileno()).st_mtime_ns).encode()
+    except OSError:
+        return b""
+    return mark(content)

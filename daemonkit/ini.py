@@ -78,6 +78,15 @@ class IniReader:
             raise ConfigurationFault(self.findings.path, self.findings.faults)
 
 
+def find_socket(path: Path, section: str, default: Path) -> Path:
+    """Answer the control socket that an ini file names, whatever else is wrong with it.
+
+    Raises:
+        ConfigurationFault: the file cannot be read.
+    """
+    return IniReader(path, check_files=False).section(section).socket("control_socket", default)
+
+
 def _read(path: Path) -> str:
     try:
         with path.open("rb") as file:

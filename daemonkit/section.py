@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -30,14 +30,28 @@ class _Required:
 REQUIRED = _Required()
 
 
+#: What is shown in the place of a secret.
+HIDDEN = "(hidden)"
+
+
 @dataclass(frozen=True)
 class Setting:
-    """One setting for people: its value as text (secrets hidden), and the line it stands in."""
+    """One setting for people: its value as text (secrets hidden), and the line it stands in.
+
+    ``mark``: another one when a secret, or what is in the file that is named, has changed. It tells
+    nothing of either, and nothing to another process. Equal settings have the same effect.
+    """
 
     section: str
     key: str
     value: str
-    line: int | None
+    line: int | None = field(compare=False)
+    mark: bytes = field(default=b"", repr=False)
+
+    @property
+    def name(self) -> str:
+        """``[section] key``."""
+        return f"[{self.section}] {self.key}"
 
     @property
     def origin(self) -> str:
@@ -229,9 +243,7 @@ class Section:
 
     def secret(self, key: str) -> str:
         """Answer a secret that stands in the ini file itself, or the empty text."""
-        value = self.parsed(
-            key, files.check_secret, "", shown=lambda text: "(hidden)" if text else ""
-        )
+        value = self.parsed(key, files.check_secret, "", shown=lambda text: HIDDEN if text else "")
         if value:
             self._warn_if_exposed(self._findings.path)
         return value
@@ -289,8 +301,9 @@ class Section:
                 key, f"it is empty. Give it a value, or remove it for the default, {shown(value)}."
             )
         text = "" if value is None and isinstance(default, _Required) else shown(value)
+        mark = files.mark(entry.value.encode()) if entry and HIDDEN in text else b""
         self._findings.settings.append(
-            Setting(self._name, key, text, entry.line if entry else None)
+            Setting(self._name, key, text, entry.line if entry else None, mark)
         )
         return value
 
@@ -318,10 +331,21 @@ class Section:
         if path is None or not self._findings.check_files:
             return None
         try:
-            return check(path)
+            answer = check(path)
         except ValueError as error:
             self.fault(key, str(error) if self.has(key) else f"its default {error}")
             return None
+        self._mark(key, files.mark_file(path))
+        return answer
+
+    def _mark(self, key: str, mark: bytes) -> None:
+        """Let the setting be another one when what ``mark`` stands for is."""
+        settings = self._findings.settings
+        for place in reversed(range(len(settings))):
+            one = settings[place]
+            if (one.section, one.key) == (self._name, key):
+                settings[place] = replace(one, mark=one.mark + mark)
+                return
 
 
 def parse_integer(text: str) -> int:

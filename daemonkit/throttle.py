@@ -173,6 +173,10 @@ class Throttle:
             self._tidy(key, lane)
             raise
 
+    def set_limits(self, *, free: int, most: int, window: float, pause: float) -> None:
+        """Go on with others. What was counted stays, and pauses become no longer than ``pause``."""
+        self._failures.set_limits(free=free, most=most, window=window, pause=pause)
+
     def ready(self, key: Hashable) -> bool:
         """True where a turn would come at once."""
         lane = self._lanes.get(key) or _Lane()

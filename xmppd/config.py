@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 
 from daemonkit.hosts import parse_domain, parse_name
-from daemonkit.ini import IniReader, Section, Setting
+from daemonkit.ini import IniReader, Section, Setting, find_socket
 from daemonkit.listen import parse_listen
 from xmppd.config_limits import FailedLoginLimits, Limits, read_failed_logins, read_limits
 from xmppd.external_services import ExternalServices, read_external_services
@@ -20,6 +20,7 @@ from xmppd.web.urls import (
 )
 
 DEFAULT_PATH = Path("/etc/xmppd/xmppd.ini")
+_DEFAULT_SOCKET = Path("/run/xmppd/control.sock")
 
 #: Domains of one server, the first one included.
 MAX_DOMAINS = 100
@@ -141,6 +142,15 @@ class Config:
         return (first, *self.further_domains)
 
 
+def control_socket(path: Path) -> Path:
+    """Answer where the daemon of a file is reached, also where the file has faults.
+
+    Raises:
+        ConfigurationFault: it cannot be read.
+    """
+    return find_socket(path, "xmppd", _DEFAULT_SOCKET)
+
+
 def load(path: Path, *, check_files: bool = True) -> Config:
     """Read the file and check all of it.
 
@@ -160,7 +170,7 @@ def load(path: Path, *, check_files: bool = True) -> Config:
         domain=xmppd.parsed("domain", parse_domain),
         hostname=xmppd.parsed("hostname", parse_name),
         state_directory=xmppd.directory("state_directory", Path("/var/lib/xmppd")),
-        control_socket=xmppd.socket("control_socket", Path("/run/xmppd/control.sock")),
+        control_socket=xmppd.socket("control_socket", _DEFAULT_SOCKET),
     )
     further_domains = _further_domains(reader)
     config = Config(

@@ -16,6 +16,7 @@ from bridgewire.session_end import MAX_REASON, is_reason
 from daemonkit.control import CommandError
 from daemonkit.hosts import is_address
 from daemonkit.networks import network_of
+from daemonkit.reload import Reload
 from xmppd.ending import describe, kick, matching
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ MAX_PAUSES = 100
 log = Logger()
 
 
-def commands(server: Server) -> Mapping[str, Callable[[dict[str, Any]], object]]:
+def commands(
+    server: Server, reloading: Reload[Any]
+) -> Mapping[str, Callable[[dict[str, Any]], object]]:
     """Answer the commands by name; each takes the arguments and answers something for JSON."""
 
     def status(_: dict[str, Any]) -> object:
@@ -59,7 +62,12 @@ def commands(server: Server) -> Mapping[str, Callable[[dict[str, Any]], object]]
             "connections": len(server.clients.connections),
             "not_logged_in": len(server.clients.unauthenticated),
             **_paused(server),
+            "reload": reloading.last and reloading.last.as_json(),
         }
+
+    async def reload(_: dict[str, Any]) -> object:
+        """The configuration is read again; the answer says how that ended."""
+        return (await reloading.run()).as_json()
 
     def callbridge_removed(arguments: dict[str, Any]) -> object:
         """A name was taken out of the registry: its link goes."""
@@ -112,6 +120,7 @@ def commands(server: Server) -> Mapping[str, Callable[[dict[str, Any]], object]]
         "sessions": sessions,
         "kick": end,
         "unpause": unpause,
+        "reload": reload,
     }
 
 

@@ -10,10 +10,11 @@ from typing import Any
 from daemonkit import calling
 from daemonkit.ctl import Frame, show
 from daemonkit.hosts import parse_domain
+from daemonkit.reload_ctl import add_reload_command, describe_reload
 from daemonkit.terminal import CtlFailure, paint, pairs, printable, read_secret, table
 from xmppd.check.ctl import add_check_command
 from xmppd.components.registry import Registry, RegistryFault, normal_name
-from xmppd.config import DEFAULT_PATH, Config, load
+from xmppd.config import DEFAULT_PATH, Config, control_socket, load
 from xmppd.ctl_networks import add_network_commands, connections, pauses
 from xmppd.ctl_sessions import add_session_commands, local_time
 
@@ -31,9 +32,12 @@ examples:
   xmppctl sessions alice
   xmppctl kick alice@example.com --reason "see the help desk"
   xmppctl unpause 203.0.113.7
+  xmppctl reload
+      After a certificate was renewed, or the configuration changed.
 
 The callbridge commands work whether or not xmppd runs, and one that runs
-obeys at once. status, sessions, kick and unpause ask the xmppd that runs.
+obeys at once. status, sessions, kick, unpause and reload ask the xmppd that
+runs.
 """
 
 _ON_SECRETS = """\
@@ -76,6 +80,7 @@ def make_frame() -> Frame:
         parser.add_argument("--domain", metavar="DOMAIN", help=f"its XMPP domain ({_FIRST})")
     listing.add_argument("--domain", metavar="DOMAIN", help="of this XMPP domain only")
     frame.command("status", status, "shows server, links, sessions and logins")
+    add_reload_command(frame, control_socket)
     add_session_commands(frame)
     add_check_command(frame)
     add_network_commands(frame)
@@ -211,7 +216,7 @@ def _registry(config: Config) -> Registry:
 
 def status(options: Namespace) -> None:
     """What the daemon says about itself."""
-    answer = calling.call(_config(options).xmppd.control_socket, "status")
+    answer = calling.call(control_socket(options.config), "status")
     show(options, answer, lambda: describe(answer))
 
 
@@ -228,6 +233,7 @@ def describe(answer: dict[str, Any]) -> Iterator[str]:
             ("Call Bridges", len(answer["callbridges"]) or "none; xmppctl callbridge add NAME"),
         ]
     )
+    yield from describe_reload(answer.get("reload"))
     yield from pauses(answer)
     if len(domains) > 1:
         yield ""

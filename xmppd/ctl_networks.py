@@ -10,7 +10,7 @@ from daemonkit import calling
 from daemonkit.ctl import Frame, show
 from daemonkit.terminal import printable
 from daemonkit.units import format_duration
-from xmppd.config import load
+from xmppd.config import control_socket
 
 #: Networks that are shown to people; --json has more.
 _SHOWN = 10
@@ -33,8 +33,8 @@ def add_network_commands(frame: Frame) -> None:
 
 def unpause(options: Namespace) -> None:
     """End the pause."""
-    config = load(options.config, check_files=False)
-    answer = calling.call(config.xmppd.control_socket, "unpause", address=options.address)
+    socket = control_socket(options.config)
+    answer = calling.call(socket, "unpause", address=options.address)
     network = printable(answer["network"])
     text = (
         f"{network} may log in again."

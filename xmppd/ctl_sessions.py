@@ -10,7 +10,7 @@ from typing import Any
 from daemonkit import calling
 from daemonkit.ctl import Frame, show
 from daemonkit.terminal import CtlFailure, printable
-from xmppd.config import load
+from xmppd.config import control_socket
 
 _ON_SESSIONS = """\
 Each session is one line: address, since when, where from, how it is encrypted,
@@ -94,5 +94,4 @@ def _state(session: dict[str, Any]) -> str:
 
 
 def _call(options: Namespace, command: str, **arguments: Any) -> Any:
-    config = load(options.config, check_files=False)
-    return calling.call(config.xmppd.control_socket, command, **arguments)
+    return calling.call(control_socket(options.config), command, **arguments)

@@ -9,6 +9,7 @@ have tokens get in beside somebody who guesses from behind the same address.
 from __future__ import annotations
 
 from collections.abc import Container
+from dataclasses import asdict
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -18,6 +19,7 @@ from daemonkit.networks import network_of
 from daemonkit.quiet import Quiet
 from daemonkit.throttle import Refused, Throttle, Turn
 from daemonkit.units import format_duration
+from xmppd.config_limits import FailedLoginLimits
 
 #: Conditions (RFC 6120 section 6.5) that say that somebody has looked.
 COUNTED = frozenset(
@@ -38,6 +40,11 @@ _REFUSED = (
 )
 
 
+def new_throttle(clock: IReactorTime, limits: FailedLoginLimits | None) -> Throttle | None:
+    """Answer what counts by these limits; None: nothing is counted."""
+    return None if limits is None else Throttle(clock, **asdict(limits))
+
+
 class FailedLogins:
     """Those of all networks."""
 
@@ -54,9 +61,19 @@ class FailedLogins:
         The proxies that are trusted must be among them: where one does not say who its client is,
         its own address stands for all of them.
         """
+        self._clock = clock
         self._throttle = throttle
         self._unlimited = unlimited
         self._quiet = Quiet(clock)
+
+    def reconfigure(self, limits: FailedLoginLimits | None, unlimited: Container[str]) -> None:
+        """Count by other limits from now on. What was counted before still is, unless ``limits`` is
+        None: then nothing is counted any more."""
+        self._unlimited = unlimited
+        if limits is None or self._throttle is None:
+            self._throttle = new_throttle(self._clock, limits)
+        else:
+            self._throttle.set_limits(**asdict(limits))
 
     def counts(self, peer: str, mechanism: str) -> bool:
         """True where a login from ``peer`` by ``mechanism`` has to wait for its turn."""

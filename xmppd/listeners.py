@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 from twisted.application.service import IService, MultiService
@@ -14,7 +14,6 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from daemonkit.quiet import Quiet
 from xmppd.networks import plain_address
-from xmppd.proxies import TrustedProxies
 from xmppd.proxy_protocol import ProxiedFactory
 
 #: Connections that the kernel holds until we accept them. Below 511, forty clients that connect
@@ -68,7 +67,7 @@ def listener(
     reactor: Any,
     *,
     context: Any = None,
-    proxies: TrustedProxies | None = None,
+    proxies: Container[str] | None = None,
 ) -> Listener:
     """Answer the service that listens on the endpoint ``description``.
 

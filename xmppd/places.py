@@ -12,12 +12,19 @@ class Places:
     """Counts them. For IPv6 an address is its /64: whoever has one address there has them all."""
 
     def __init__(self, limit: int, per_address: int, unlimited: Container[str] = ()) -> None:
-        """0: no limit. Addresses that are ``unlimited`` are counted in all, and not by address."""
+        """As `set_limits`."""
+        self._count: Counter[str] = Counter()
+        self._total = 0
+        self.set_limits(limit, per_address, unlimited)
+
+    def set_limits(self, limit: int, per_address: int, unlimited: Container[str] = ()) -> None:
+        """0: no limit. Addresses that are ``unlimited`` are counted in all, and not by address.
+
+        Who has a place keeps it, also where there are more than the new limits allow.
+        """
         self._limit = limit
         self._per_address = per_address
         self._unlimited = unlimited
-        self._count: Counter[str] = Counter()
-        self._total = 0
 
     def __len__(self) -> int:
         """How many are taken."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
 from xmppd.networks import Networks, plain_address
+
+if TYPE_CHECKING:
+    from xmppd.config import Client, ClientPort
 
 
 @dataclass(frozen=True)
@@ -28,3 +32,16 @@ class TrustedProxies(Networks):
             if host not in self:
                 return host
         return None
+
+
+class AnnouncingProxies:
+    """The addresses whose connections to one kind of port begin with a PROXY header, now."""
+
+    def __init__(self, client: Callable[[], Client], port: ClientPort) -> None:
+        """``client`` answers ``[client]`` as it is in use, which may change."""
+        self._client = client
+        self._port = port
+
+    def __contains__(self, host: object) -> bool:
+        client = self._client()
+        return self._port in client.proxy_protocol and host in Networks(client.trusted_proxies)

@@ -6,7 +6,7 @@ https://www.haproxy.org/download/2.6/doc/proxy-protocol.txt
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 from proxyprotocol import ProxyProtocolIncompleteError
@@ -19,7 +19,6 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from daemonkit.quiet import Quiet
-from xmppd.proxies import TrustedProxies
 
 #: Bytes. The addresses of version 2 need 52; the rest is for what a proxy may add.
 MAX_HEADER = 2048
@@ -91,7 +90,7 @@ class ProxiedFactory(ServerFactory):
     def __init__(
         self,
         factory: Factory,
-        proxies: TrustedProxies,
+        proxies: Container[str],
         port: str,
         clock: IReactorTime,
         quiet: Quiet,

@@ -47,10 +47,13 @@ class ServerQueries(Queries):
         super().__init__(outlet, "xmppd", "server", "im")
         self._components = components
         self._sessions = sessions
-        self._external = external
+        self.external = external
         self._now = now
-        more = (OWN_SESSION, EXTERNAL_SERVICES) if external.services else (OWN_SESSION,)
-        self.features = (*Queries.features, *more)
+
+    @property
+    def features(self) -> Sequence[str]:  # type: ignore[override]
+        more = (OWN_SESSION, EXTERNAL_SERVICES) if self.external.services else (OWN_SESSION,)
+        return (*Queries.features, *more)
 
     def items(self) -> Sequence[str]:
         return self._components()
@@ -85,7 +88,7 @@ class ServerQueries(Queries):
         answer = Element((EXTERNAL_SERVICES, "services"))
         if kind is not None:
             answer["type"] = kind
-        for service in self._external.services:
+        for service in self.external.services:
             if kind in (None, service.kind):
                 answer.addChild(service.to_element(credentials))
         return answer
@@ -95,7 +98,7 @@ class ServerQueries(Queries):
         credentials = self._credentials(iq)
         kind, host, port = _service_asked_for(iq.firstChildElement())
         answer = Element((EXTERNAL_SERVICES, "credentials"))
-        for service in self._external.services:
+        for service in self.external.services:
             same = (service.kind, service.host) == (kind, host)
             if service.restricted and same and port in (None, str(service.port)):
                 answer.addChild(service.to_element(credentials))
@@ -104,10 +107,10 @@ class ServerQueries(Queries):
         return answer
 
     def _credentials(self, iq: Element) -> Credentials:
-        if not self._external.services:
+        if not self.external.services:
             raise StanzaError("service-unavailable")
         jid, info = self._asking(iq)
-        return self._external.credentials(jid.user or "", self._now(), info.until)
+        return self.external.credentials(jid.user or "", self._now(), info.until)
 
     def _asking(self, iq: Element) -> tuple[JID, SessionInfo]:
         """Answer whose session asks. A component has none: it is not one of our users."""

@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from twisted.application.service import IService, MultiService, Service
 from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
 from daemonkit.control import ControlService
 from daemonkit.notify import notify
 from daemonkit.pulse import Pulse
-from daemonkit.throttle import Throttle
+from daemonkit.reload import Reload
 from xmppd.clients.connected import Clients
 from xmppd.components.admission import Admission, Refused
 from xmppd.components.connected import Components
 from xmppd.components.registry import Registry
-from xmppd.components.stream import Times
 from xmppd.config import ClientPort, Config
-from xmppd.config_limits import FailedLoginLimits
 from xmppd.control import commands
 from xmppd.domain import Domain, load_contexts
 from xmppd.ending import end_for_callbridge
-from xmppd.failed_logins import FailedLogins
+from xmppd.failed_logins import FailedLogins, new_throttle
 from xmppd.listeners import listener
 from xmppd.login import Logins
-from xmppd.networks import Networks
 from xmppd.places import Places
-from xmppd.proxies import TrustedProxies
+from xmppd.proxies import AnnouncingProxies, TrustedProxies
 from xmppd.queries import ServerQueries
+from xmppd.reload import apply, read, times, unlimited_networks
 from xmppd.router import Domains, Router
 from xmppd.sessions import Sessions
-from xmppd.web.site import make_site
+from xmppd.web.site import WebSite, make_site
 
 
 class Server:
@@ -53,9 +52,9 @@ class Server:
             for name in contexts
         }
         # A connection begins with the first domain's context, and gets another's by SNI.
-        first = next(iter(contexts.values()))
-        self.link_tls, self.client_tls = first.link, first.client
-        self.websocket_tls = first.websocket
+        self.tls = next(iter(contexts.values()))
+        #: What `[client] websocket_listen` listens for, where there is such a port.
+        self.site: WebSite | None = None
         self.registry = Registry(config.xmppd.state_directory, config.xmppd.domain)
         self.admission = Admission(list(contexts), self.registry.secret)
         self.sessions = Sessions(config.session.max_sessions_per_user)
@@ -63,21 +62,18 @@ class Server:
         self.components = Components(
             reactor,
             self.admission,
-            Times(
-                registration_timeout=config.component.registration_timeout,
-                ping_interval=config.component.ping_interval,
-                ping_timeout=config.component.ping_timeout,
-            ),
+            times(config),
             route=self.routing.route,
             changed=lambda domain, bridge: self.domains[domain].logins.update(bridge),
             end_sessions=lambda domain, order: end_for_callbridge(self.sessions, domain, order),
         )
+        self.queries: dict[str, ServerQueries] = {}
         for name in contexts:
             self.routing.routers[name] = self._router(name)
         client = config.client
         limits = config.limits
-        unlimited = Networks((*limits.unlimited_networks, *client.trusted_proxies))
-        throttle = _throttle(reactor, config.failed_logins)
+        unlimited = unlimited_networks(config)
+        throttle = new_throttle(reactor, config.failed_logins)
         self.failed_logins = FailedLogins(reactor, throttle, unlimited)
         self.clients = Clients(
             clock=reactor,
@@ -103,7 +99,7 @@ class Server:
             component=self.components.registered.get,
             known=lambda name: self._may_register(domain, name),
         )
-        router.server = ServerQueries(
+        router.server = self.queries[domain] = ServerQueries(
             Answers(router),
             components=lambda: self.components.of(domain),
             sessions=self.sessions,
@@ -121,10 +117,6 @@ class Server:
             return self.admission.known(domain, name)
         except Refused:  # the registry cannot be read: its link will say so; nobody knows till then
             return True
-
-
-def _throttle(reactor: Any, limits: FailedLoginLimits | None) -> Throttle | None:
-    return None if limits is None else Throttle(reactor, **asdict(limits))
 
 
 class Answers:
@@ -188,13 +180,12 @@ class Goodbye(Service):
 
 def _ports(server: Server, reactor: Any) -> Iterator[IService]:
     client = server.config.client
-    trusted = TrustedProxies(client.trusted_proxies)
 
-    def proxies(port: ClientPort) -> TrustedProxies | None:
-        return trusted if port in client.proxy_protocol else None
+    def proxies(port: ClientPort) -> AnnouncingProxies:
+        return AnnouncingProxies(lambda: server.config.client, port)
 
     for endpoint in server.config.component.listen:
-        yield listener(endpoint, server.components.accept, reactor, context=server.link_tls)
+        yield listener(endpoint, server.components.accept, reactor, context=server.tls.link)
     accept = server.clients.accept
     for endpoint in client.listen:
         yield listener(endpoint, accept, reactor, proxies=proxies("listen"))
@@ -203,28 +194,42 @@ def _ports(server: Server, reactor: Any) -> Iterator[IService]:
             endpoint,
             accept,
             reactor,
-            context=server.client_tls,
+            context=server.tls.client,
             proxies=proxies("direct_tls_listen"),
         )
     if client.websocket_listen:
-        site = make_site(server.clients, trusted, client, server.config.xmppd.hostname)
+        trusted, hostname = TrustedProxies(client.trusted_proxies), server.config.xmppd.hostname
+        server.site = site = make_site(server.clients, trusted, client, hostname)
         for endpoint in client.websocket_listen:
             yield listener(
                 endpoint,
                 site.accept,
                 reactor,
-                context=server.websocket_tls,
+                context=server.tls.websocket,
                 proxies=proxies("websocket_listen"),
             )
 
 
-def make_service(reactor: Any, config: Config) -> MultiService:
-    """Answer the daemon as one service. Raises CertificateFault."""
+def make_service(reactor: Any, config: Config, load: Callable[[], Config]) -> MultiService:
+    """Answer the daemon as one service. ``load`` reads the configuration again.
+
+    Raises:
+        CertificateFault: for certificates that cannot be used.
+    """
     server = Server(reactor, config)
     daemon = MultiService()
+    reload = Reload(
+        reactor,
+        partial(deferToThreadPool, reactor, reactor.getThreadPool()),
+        lambda: read(load, server),
+        lambda fresh: apply(fresh, server),
+    )
+    reload.setServiceParent(daemon)
     for port in _ports(server, reactor):
         port.setServiceParent(daemon)
-    ControlService(reactor, config.xmppd.control_socket, commands(server)).setServiceParent(daemon)
-    Pulse(reactor, server.status_line).setServiceParent(daemon)
+    ControlService(reactor, config.xmppd.control_socket, commands(server, reload)).setServiceParent(
+        daemon
+    )
+    Pulse(reactor, lambda: server.status_line() + reload.warning).setServiceParent(daemon)
     Goodbye(server, reactor).setServiceParent(daemon)
     return daemon

@@ -66,7 +66,7 @@ class Sessions:
 
     def __init__(self, limit: int = 10) -> None:
         """``limit``: sessions of one user at once."""
-        self._limit = limit
+        self.limit = limit
         self._by_user: dict[str, dict[str | None, Session]] = {}
 
     def __len__(self) -> int:
@@ -80,7 +80,7 @@ class Sessions:
         """
         resources = self._by_user.get(jid.userhost(), {})
         others = [one for one in resources.values() if one.jid.resource != jid.resource]
-        if len(others) < self._limit:
+        if len(others) < self.limit:
             return
         away = next((one for one in others if one.away), None)
         if away is None:

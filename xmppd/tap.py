@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from twisted.application.service import IService
@@ -27,7 +28,8 @@ def makeService(options: Options) -> IService:
     """Answer the daemon. A configuration that cannot be used ends twistd, with every fault."""
     from twisted.internet import reactor
 
+    reread = partial(load, Path(options["config"]))
     try:
-        return make_service(reactor, load(Path(options["config"])))
+        return make_service(reactor, reread(), reread)
     except (ConfigurationFault, CertificateFault) as fault:
         raise SystemExit(f"xmppd: {fault}") from None

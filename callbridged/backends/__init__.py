@@ -26,7 +26,7 @@ from twisted.plugin import IPlugin, getPlugins
 from zope.interface import Attribute, Interface
 
 from callbridged.scram_keys import ScramKeys
-from daemonkit.ini import IniReader
+from daemonkit.ini import IniReader, Setting
 
 
 class BackendFault(Exception):
@@ -181,12 +181,14 @@ def find_factory(
 class ConfiguredBackend:
     """One backend of ``[users] backend``, not open yet.
 
-    ``name`` is as it stands there; ``argument`` is for the factory's ``open``.
+    ``name`` is as it stands there; ``argument`` is for the factory's ``open``; ``settings``: what
+    the factory has read. One that equals this one need not be opened anew.
     """
 
     name: str
     factory: IUserBackendFactory
     argument: Any = field(repr=False)
+    settings: tuple[Setting, ...] = field(default=(), repr=False)
 
     def open(self, reactor: Any) -> IUserBackend:
         """Raises BackendFault."""
@@ -198,7 +200,9 @@ def configured(
 ) -> ConfiguredBackend:
     """Answer the backend ``prefix:argument``, with what its section says. Raises BackendFault."""
     factory, argument = find_factory(name, factories)
-    reader = ISettingsReader(factory, None)
-    return ConfiguredBackend(
-        name, factory, argument if reader is None else reader.read(argument, ini)
-    )
+    reader: Any = ISettingsReader(factory, None)
+    if reader is None:
+        return ConfiguredBackend(name, factory, argument)
+    before = len(ini.findings.settings)
+    read = reader.read(argument, ini)
+    return ConfiguredBackend(name, factory, read, tuple(ini.findings.settings[before:]))

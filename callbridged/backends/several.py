@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from twisted.application.service import IService, MultiService
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import alsoProvides, implementer
+from zope.interface import alsoProvides, implementer, noLongerProvides
 
 from callbridged.backends import (
     AccountRefused,
+    BackendFault,
     BackendUnavailable,
     IAccounts,
     IDecoySource,
@@ -29,22 +30,28 @@ from callbridged.backends import (
 from callbridged.backends.breaker import Breaker
 from callbridged.scram_keys import ITERATIONS, ScramKeys
 from daemonkit.quiet import Quiet
+from daemonkit.tasks import detach
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Member:
-    """One of them. ``name``: as in ``backend =``."""
+    """One of them. ``name``: as in ``backend =``. ``users``: who may still ask it."""
 
     name: str
     backend: IUserBackend
     breaker: Breaker
+    users: int = 0
 
 
 @implementer(IUserBackend, IDecoySource, IMechanismsChange)
 class SeveralBackends(MultiService):
-    """Provides `IAccounts` besides where one of them does."""
+    """Provides `IAccounts` besides where one of them does.
+
+    They may be replaced by others at any time. One that is no longer wanted is stopped when the
+    questions that may still go to it are over.
+    """
 
     log = Logger()
 
@@ -54,15 +61,46 @@ class SeveralBackends(MultiService):
         self.changed: Callable[[], None] = lambda: None
         self._clock = clock
         self._quiet = Quiet(clock)
-        self._members = [Member(name, one, Breaker(clock)) for name, one in backends]
-        self._with_accounts = [one for one in self._members if IAccounts.providedBy(one.backend)]
-        if self._with_accounts:
-            alsoProvides(self, IAccounts)
-        for _, backend in backends:
-            if IMechanismsChange.providedBy(backend):
-                IMechanismsChange(backend).changed = self._changed
-            if IService.providedBy(backend):
-                IService(backend).setServiceParent(self)
+        self._members: list[Member] = []
+        self._with_accounts: list[Member] = []
+        members = [Member(name, one, Breaker(clock)) for name, one in backends]
+        for one in members:
+            self._take_in(one)
+        self._use(members)
+
+    def backend(self, name: str) -> IUserBackend:
+        """Answer the one that is called so. Raises LookupError."""
+        return next(one.backend for one in self._members if one.name == name)
+
+    def replace(self, backends: Sequence[tuple[str, IUserBackend]]) -> None:
+        """Ask these from now on. Those that are among them already go on as they are.
+
+        Raises:
+            BackendFault: one of them cannot be started. Then nothing has changed.
+        """
+        known = {id(one.backend): one for one in self._members}
+        members = [
+            known.get(id(one)) or Member(name, one, Breaker(self._clock)) for name, one in backends
+        ]
+        taken_in = []
+        for one in members:
+            if one in self._members:
+                continue
+            taken_in.append(one)
+            try:
+                self._take_in(one)
+            except Exception:  # noqa: BLE001 - logged whole; the others go on
+                self.log.failure("Error in starting the user backend {name}", name=one.name)
+                for member in taken_in:
+                    self._close(member)
+                raise BackendFault(
+                    f"The user backend {one.name} has a defect, and cannot be started. The log has "
+                    "its traceback."
+                ) from None
+        before = self.mechanisms
+        self._use(members)
+        if self.mechanisms != before:
+            self.changed()
 
     @property
     def mechanisms(self) -> frozenset[str]:
@@ -102,6 +140,37 @@ class SeveralBackends(MultiService):
             self._with_accounts, lambda one: IAccounts(one).fingerprint(username)
         )
 
+    def _take_in(self, member: Member) -> None:
+        backend = member.backend
+        if IMechanismsChange.providedBy(backend):
+            IMechanismsChange(backend).changed = self._changed
+        if IService.providedBy(backend):
+            IService(backend).setServiceParent(self)
+
+    def _use(self, members: list[Member]) -> None:
+        for member in members:
+            member.users += 1
+        before, self._members = self._members, members
+        self._with_accounts = [one for one in members if IAccounts.providedBy(one.backend)]
+        if self._with_accounts:
+            alsoProvides(self, IAccounts)
+        else:
+            noLongerProvides(self, IAccounts)
+        self._let_go(before)
+
+    def _let_go(self, members: Sequence[Member]) -> None:
+        for member in members:
+            member.users -= 1
+            if not member.users:
+                self.log.info("the user backend {name} is used no more", name=member.name)
+                self._close(member)
+
+    def _close(self, member: Member) -> None:
+        service = IService(member.backend, None)
+        if service is not None and service.parent is self:
+            closing = maybeDeferred(service.disownServiceParent)
+            detach(closing, self.log, f"stopping the user backend {member.name}")
+
     def _changed(self) -> None:
         self.changed()
 
@@ -120,6 +189,8 @@ class SeveralBackends(MultiService):
         unavailable: dict[str, str] = {}
         waiting = deque(members)
         answer: T | None = None
+        for member in members:
+            member.users += 1
         try:
             while not answer and (waiting or race.running):
                 patience = None
@@ -134,6 +205,7 @@ class SeveralBackends(MultiService):
                         answer = answer or outcome
         finally:
             race.cancel()
+            self._let_go(members)
         if not answer and unavailable:
             reasons = "; ".join(f"{name}: {why}" for name, why in unavailable.items())
             raise BackendUnavailable(reasons)

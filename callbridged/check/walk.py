@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from bridgewire import naming
 from bridgewire.certificates import CertificateFault, check_callbridge_name, load_identity
 from bridgewire.steps import Reason, Step, StepFailure
+from callbridged.bridge import find_servers, link_settings
 from callbridged.check.probe import EXPIRES_SOON, Probe
 from callbridged.check.report import Outcome, Report, Walk
 from callbridged.check.trace import Trace
@@ -20,7 +21,6 @@ from callbridged.config import Config
 from callbridged.discovery import Found, Target
 from callbridged.dns import Resolver
 from callbridged.link_interface import LinkSettings
-from callbridged.service import find_servers, link_settings
 
 #: Ports that a record for components cannot mean, and what they are for.
 _OTHER_PORTS = {5222: "clients", 5269: "other XMPP servers", 5280: "HTTP", 5443: "browsers"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -42,9 +43,9 @@ class Commands(SynchronousTestCase):
     def setUp(self) -> None:
         self.relay = Relay()
         self.guests = Guests(Clock())
+        bridge: Any = SimpleNamespace(relay=self.relay, guests=self.guests)
         nobody: Any = None
-        relay: Any = self.relay
-        self.commands = commands(nobody, nobody, nobody, relay, self.guests, None)
+        self.commands = commands(bridge, nobody)
 
     def run_command(self, name: str, **arguments: Any) -> Any:
         answer: Any = self.commands[name](arguments)

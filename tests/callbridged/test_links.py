@@ -376,7 +376,7 @@ class DiscoveryTests(LinksTestCase):
         self.start()
         server = self.network.accept(ONE).register()
         other = Zone(at(ONE), at(TWO))
-        self.links.reconfigure(settings(connect_timeout=3.0), other, None)
+        self.links.reconfigure(settings(connect_timeout=3.0), other, other, None)
         self.network.settle()
         self.assertEqual(self.states(), {ONE: "registered", TWO: "connecting"})
         self.assertFalse(server.lost)

@@ -106,7 +106,8 @@ class ControlTests(EndingCase):
         logins = Logins(Clock(), deadline=10.0, max_waiting=100)
         domains = {name: Domain(name, logins) for name in ("example.com", "example.org")}
         server: Any = SimpleNamespace(sessions=self.sessions, domains=domains)
-        self.commands = commands(server)
+        nobody: Any = None
+        self.commands = commands(server, nobody)
 
     def ask(self, command: str, **arguments: Any) -> Any:
         return self.commands[command](arguments)

@@ -40,6 +40,10 @@ class WebSite(Site):
         channel.host = host
         return channel
 
+    def reconfigure(self, proxies: TrustedProxies, client: Client, hostname: str) -> None:
+        """Serve what ``client`` says from now on; who is connected stays."""
+        self.resource = make_root(self._clients, proxies, client, hostname)
+
     def log(self, request: Any) -> None:
         pass
 

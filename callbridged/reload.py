@@ -1,0 +1,111 @@
+"""Takes a changed callbridged.ini, and changed files that it names, into use while links are up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from twisted.logger import Logger
+
+from bridgewire.identity import CertificateFault
+from callbridged.backends import BackendFault, IUserBackend
+from callbridged.bridge import Bridge, link_settings, user_certificates
+from callbridged.config import Config
+from callbridged.link_interface import LinkSettings
+from callbridged.user_certificates import UserCertificates
+from daemonkit.ini import Setting
+from daemonkit.reload import Differences, ReloadFault, compare
+
+#: Keys of ``[callbridge]``. Names are in registrations, and sockets and files are open already.
+_FIXED = ("name", "domain", "state_directory", "control_socket")
+
+log = Logger()
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """What was read: the configuration as it will be in use, and what was made of its files."""
+
+    config: Config
+    differences: Differences
+    link: LinkSettings
+    certificates: UserCertificates | None
+    warnings: tuple[str, ...]
+
+
+def read(load: Callable[[], Config], bridge: Bridge) -> Fresh:
+    """Read all files. Takes its time, and changes nothing.
+
+    Raises:
+        ConfigurationFault: the file cannot be used.
+        ReloadFault: a certificate cannot be used.
+    """
+    config, differences = settle(bridge.config, load())
+    faults: list[str] = []
+    link = _collect(faults, link_settings, config)
+    certificates = _collect(faults, user_certificates, config)
+    if faults or link is None:
+        raise ReloadFault(faults)
+    settings, warnings = link
+    return Fresh(config, differences, settings, certificates, (*config.warnings, *warnings))
+
+
+def settle(old: Config, new: Config) -> tuple[Config, Differences]:
+    """Answer what of ``new`` can be in use without a restart, with the rest of ``old``."""
+
+    def is_fixed(setting: Setting) -> bool:
+        return setting.section == "callbridge" and setting.key in _FIXED
+
+    differences = compare(old.settings, new.settings, is_fixed)
+    kept = {key: getattr(old.callbridge, key) for key in _FIXED}
+    callbridge = replace(new.callbridge, **kept)
+    return replace(new, callbridge=callbridge, settings=differences.settings), differences
+
+
+def apply(fresh: Fresh, bridge: Bridge, reactor: Any) -> Differences:
+    """Take it into use. Links stay, and logins under way go on.
+
+    Raises:
+        ReloadFault: a user backend cannot be opened. Then nothing has changed.
+    """
+    config, differences = fresh.config, fresh.differences
+    try:
+        bridge.users.replace(_open(config, bridge, reactor))
+    except BackendFault as fault:
+        raise ReloadFault([str(fault)]) from None
+    bridge.configure(config, fresh.certificates)
+    if differences.touches("callbridge", "tls", "dns", "link"):
+        bridge.reconnect(config, fresh.link)
+    for warning in (*fresh.warnings, *bridge.ineffective()):
+        log.warn("{warning}", warning=warning)
+    return differences
+
+
+def _open(config: Config, bridge: Bridge, reactor: Any) -> list[tuple[str, IUserBackend]]:
+    """Open the backends that are new, or have other settings; the others are there already.
+
+    Raises:
+        ReloadFault: one or more cannot be opened.
+    """
+    in_use = bridge.config.users.backends
+    faults: list[str] = []
+    backends = []
+    for one in config.users.backends:
+        try:
+            backend = bridge.users.backend(one.name) if one in in_use else one.open(reactor)
+        except BackendFault as fault:
+            faults.append(str(fault))
+        else:
+            backends.append((one.name, backend))
+    if faults:
+        raise ReloadFault(faults)
+    return backends
+
+
+def _collect(faults: list[str], make: Callable[[Config], Any], config: Config) -> Any:
+    try:
+        return make(config)
+    except CertificateFault as fault:
+        faults += fault.faults
+        return None

@@ -1,0 +1,201 @@
+"""Reading the configuration again while the daemon runs: for SIGHUP, and for a ctl command.
+
+All or nothing: what is new is read and checked whole before anything is changed, and a fault of it
+leaves everything as it was. One reload runs at a time. Whoever asks meanwhile gets the next one,
+together with all others who do: a thousand signals are two reloads.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from daemonkit.ini import ConfigurationFault, Setting
+from daemonkit.notify import notify, reloading
+from daemonkit.tasks import detach
+
+T = TypeVar("T")
+
+#: Runs a function in a thread.
+InThread = Callable[[Callable[[], T]], Deferred[T]]
+
+
+class ReloadFault(Exception):
+    """What was read cannot be used; ``faults`` has a sentence or two for each, with its remedy."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
+
+
+@dataclass(frozen=True)
+class Differences:
+    """What a file says otherwise than the one that is in use: names of settings, like ``[tls] ca``.
+
+    ``fixed``: those that cannot be changed while the daemon runs. ``settings``: what will be in use
+    once the others are changed.
+    """
+
+    changed: tuple[str, ...]
+    fixed: tuple[str, ...]
+    settings: tuple[Setting, ...]
+
+    def touches(self, *sections: str) -> bool:
+        """True where something in one of these sections has changed, or in a ``[section NAME]``."""
+        headings = tuple(f"[{one}{end}" for one in sections for end in ("]", " "))
+        return any(name.startswith(headings) for name in self.changed)
+
+
+def compare(
+    old: Iterable[Setting], new: Iterable[Setting], is_fixed: Callable[[Setting], bool]
+) -> Differences:
+    """Compare the settings in use with those of a file. A setting may be in one of the two only."""
+    before = {one.name: one for one in old}
+    after = {one.name: one for one in new}
+    changed: list[str] = []
+    fixed: list[str] = []
+    in_use: dict[str, Setting] = {}
+    for name in [*after, *(one for one in before if one not in after)]:
+        was, will_be = before.get(name), after.get(name)
+        which = will_be if was == will_be else None
+        if which is None:
+            stays = any(one is not None and is_fixed(one) for one in (was, will_be))
+            (fixed if stays else changed).append(name)
+            which = was if stays else will_be
+        if which is not None:
+            in_use[name] = which
+    return Differences(tuple(changed), tuple(fixed), tuple(in_use.values()))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a reload ended. Without ``ok``, all that was in use before still is.
+
+    ``changed``: settings that count from now on; ``needs_restart``: those that would after a
+    restart.
+    """
+
+    at: datetime
+    ok: bool
+    faults: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    needs_restart: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, object]:
+        """Answer ``reload`` of ``status --json``, and what ``reload --json`` prints."""
+        return {**asdict(self), "at": self.at.isoformat(timespec="seconds")}
+
+
+class Reload(Service, Generic[T]):
+    """Reloads while it runs, and remembers how the last time ended."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        in_thread: InThread[T],
+        read: Callable[[], T],
+        apply: Callable[[T], Differences],
+    ) -> None:
+        """``read`` runs in a thread, changes nothing, and raises ConfigurationFault or ReloadFault.
+
+        ``apply`` takes what it answered, in the reactor's thread. It raises ReloadFault before it
+        has changed anything, and then nothing. ``reactor`` provides IReactorFromThreads.
+        """
+        self.last: Outcome | None = None
+        self._reactor = reactor
+        self._in_thread = in_thread
+        self._read = read
+        self._apply = apply
+        self._waiting: list[Deferred[Outcome]] = []
+        self._busy = False
+        self._signalled = False
+
+    def startService(self) -> None:
+        super().startService()
+        signal.signal(signal.SIGHUP, self._on_signal)
+
+    def stopService(self) -> None:
+        # The handler stays: SIGHUP's default would end the daemon before its streams are closed.
+        super().stopService()
+
+    def run(self) -> Deferred[Outcome]:
+        """Reload, and answer how that ended. Never fails."""
+        asked: Deferred[Outcome] = Deferred()
+        self._waiting.append(asked)
+        if not self._busy:
+            detach(self._work(), self.log, "reloading")
+        return asked
+
+    @property
+    def warning(self) -> str:
+        """What the line for ``systemctl status`` should end with, mostly nothing."""
+        failed = self.last is not None and not self.last.ok
+        return "; not reloaded, the new configuration has faults" if failed else ""
+
+    def _on_signal(self, *_: object) -> None:
+        # Python calls this between any two instructions of ours: no more than a note is left here.
+        if not self._signalled:
+            self._signalled = True
+            self._reactor.callFromThread(self._after_signal)
+
+    def _after_signal(self) -> None:
+        self._signalled = False
+        if self.running:
+            self.run()
+
+    async def _work(self) -> None:
+        self._busy = True
+        try:
+            while self._waiting:
+                waiting, self._waiting = self._waiting, []
+                outcome = await self._once()
+                for asked in waiting:
+                    asked.callback(outcome)
+        finally:
+            self._busy = False
+
+    async def _once(self) -> Outcome:
+        reloading()
+        try:
+            found = await self._in_thread(self._read)
+            if not self.running:
+                raise ReloadFault(["The daemon is about to stop."])
+            differences = self._apply(found)
+        except ConfigurationFault as fault:
+            outcome = self._refused([f"{fault.path}, {one}" for one in fault.faults])
+        except ReloadFault as fault:
+            outcome = self._refused(fault.faults)
+        except Exception:  # noqa: BLE001 - logged whole; the daemon goes on
+            self.log.failure("Error in reloading")
+            outcome = self._refused(["An internal error. The log has its traceback."])
+        else:
+            outcome = Outcome(
+                datetime.now(UTC),
+                ok=True,
+                changed=differences.changed,
+                needs_restart=differences.fixed,
+            )
+            self.log.info("reloaded: {what}", what=", ".join(outcome.changed) or "nothing is new")
+            if outcome.needs_restart:
+                text = "reloaded, but this needs a restart: {what}"
+                self.log.warn(text, what=", ".join(outcome.needs_restart))
+        self.last = outcome
+        if self.running:
+            notify("READY=1")
+        return outcome
+
+    def _refused(self, faults: Sequence[str]) -> Outcome:
+        self.log.error(
+            "not reloaded, and all that was in use before still is:{faults}",
+            faults="".join(f"\n  {one}" for one in faults),
+        )
+        return Outcome(datetime.now(UTC), ok=False, faults=tuple(faults))

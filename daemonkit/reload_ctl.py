@@ -1,0 +1,69 @@
+"""The ``reload`` command, and what ``status`` says of the last reload."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from daemonkit import calling
+from daemonkit.ctl import Frame, show
+from daemonkit.terminal import WIDTH, pairs, printable
+
+#: Seconds to wait for the daemon: a reload may be under way, and this one is the next.
+TIMEOUT = 60.0
+
+_DETAILS = """\
+Does the same as SIGHUP. No connection is closed. A file with a fault changes
+nothing: all that was in use before still is, and the exit status is 1."""
+
+
+def add_reload_command(frame: Frame, socket_of: Callable[[Path], Path]) -> None:
+    """Add the command. ``socket_of`` answers the control socket, by the path of the ini file."""
+
+    def reload(options: Namespace) -> int:
+        answer = calling.call(socket_of(options.config), "reload", TIMEOUT)
+        if options.json or answer["ok"]:
+            show(options, answer, lambda: _reloaded(answer))
+        else:
+            print(f"{frame.program}: {_failed(answer['faults'])}", file=sys.stderr)
+        return 0 if answer["ok"] else 1
+
+    about = "reads the configuration and its files again; no connection is closed"
+    frame.command("reload", reload, about, details=_DETAILS)
+
+
+def describe_reload(answer: Mapping[str, Any] | None) -> Iterator[str]:
+    """Answer lines of the status, from its ``reload``; none where there was no reload."""
+    if answer is None:
+        return
+    at = datetime.fromisoformat(answer["at"]).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+    said = "" if answer["ok"] else "failed; what was in use before still is"
+    yield from pairs([("Last reload", f"{at} {said}")])
+    for fault in answer["faults"]:
+        yield from _wrapped(fault)
+    if answer["needs_restart"]:
+        yield from pairs([("Needs a restart", ", ".join(answer["needs_restart"]))])
+
+
+def _reloaded(answer: Mapping[str, Any]) -> Iterator[str]:
+    changed = ", ".join(map(printable, answer["changed"]))
+    yield f"Reloaded: {changed or 'nothing is new'}."
+    if answer["needs_restart"]:
+        yield f"Needs a restart: {', '.join(map(printable, answer['needs_restart']))}."
+
+
+def _failed(faults: list[str]) -> str:
+    lines = "".join(f"\n  {printable(one)}" for one in faults)
+    return f"not reloaded, and all that was in use before still is:{lines}"
+
+
+def _wrapped(text: str) -> Iterator[str]:
+    yield from textwrap.wrap(
+        printable(text), WIDTH, initial_indent="  ", subsequent_indent="    ",
+        break_on_hyphens=False, break_long_words=False,
+    )  # fmt: skip

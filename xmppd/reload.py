@@ -1,0 +1,162 @@
+"""Takes a changed xmppd.ini, and changed certificates, into use while the server runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from twisted.logger import Logger
+
+from bridgewire.identity import CertificateFault
+from daemonkit.hosts import parse_domain
+from daemonkit.ini import Setting
+from daemonkit.reload import Differences, ReloadFault, compare
+from xmppd.components.stream import Times
+from xmppd.config import Config
+from xmppd.domain import Contexts, load_contexts
+from xmppd.networks import Networks
+from xmppd.proxies import TrustedProxies
+
+if TYPE_CHECKING:
+    from xmppd.service import Server
+
+#: Keys by section. Names are in addresses and registrations, and sockets are there already.
+_FIXED = {
+    "xmppd": ("domain", "hostname", "state_directory", "control_socket"),
+    "component": ("listen",),
+    "client": ("listen", "direct_tls_listen", "websocket_listen"),
+}
+#: What belongs to the first domain.
+_OF_FIRST = ("certificate", "private_key", "client_ca")
+
+log = Logger()
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """What was read: the configuration as it will be in use, and, if they are new, the contexts."""
+
+    config: Config
+    differences: Differences
+    contexts: Mapping[str, Contexts]
+
+
+def read(load: Callable[[], Config], server: Server) -> Fresh:
+    """Read all files. Takes its time, and changes nothing.
+
+    Raises:
+        ConfigurationFault: the file cannot be used.
+        ReloadFault: a certificate cannot be used.
+    """
+    new = load()
+    config, differences = settle(server.config, new)
+    contexts: Mapping[str, Contexts] = {}
+    if differences.touches("tls", "domain"):
+        kept = {
+            name: domain.contexts
+            for name, domain in server.domains.items()
+            if domain.contexts is not None and name not in _kept_names(server.config, new)
+        }
+        try:
+            contexts = load_contexts(config, kept)
+        except CertificateFault as fault:
+            raise ReloadFault(fault.faults) from None
+    return Fresh(config, differences, contexts)
+
+
+def settle(old: Config, new: Config) -> tuple[Config, Differences]:
+    """Answer what of ``new`` can be in use without a restart, with the rest of ``old``."""
+    stays = _kept_names(old, new)
+
+    def is_fixed(setting: Setting) -> bool:
+        if setting.section == "tls":
+            return setting.key in _OF_FIRST and old.xmppd.domain not in stays
+        kind, _, name = setting.section.partition(" ")
+        if name and kind in ("domain", "turn"):
+            return parse_domain(name) not in stays
+        return setting.key in _FIXED.get(kind, ())
+
+    differences = compare(old.settings, new.settings, is_fixed)
+    tls = new.tls
+    if old.xmppd.domain not in stays:
+        tls = replace(tls, **{key: getattr(old.tls, key) for key in _OF_FIRST})
+    further = {one.name: one for one in new.further_domains if one.name in stays}
+    config = replace(
+        new,
+        xmppd=old.xmppd,
+        tls=tls,
+        component=_keep(old, new, "component"),
+        client=_keep(old, new, "client"),
+        further_domains=tuple(further.get(one.name, one) for one in old.further_domains),
+        external_services={
+            name: new.external_services[name] if name in stays else had
+            for name, had in old.external_services.items()
+        },
+        settings=differences.settings,
+    )
+    return config, differences
+
+
+def apply(fresh: Fresh, server: Server) -> Differences:
+    """Take it into use. Who is connected stays; limits count for those who come."""
+    for name, contexts in fresh.contexts.items():
+        server.domains[name].take(contexts)
+    configure(server, fresh.config)
+    about_files = [
+        one for contexts in fresh.contexts.values() for one in contexts.identity.warnings
+    ]
+    for warning in dict.fromkeys((*fresh.config.warnings, *about_files)):
+        log.warn("{warning}", warning=warning)
+    return fresh.differences
+
+
+def configure(server: Server, config: Config) -> None:
+    """Let all parts of the server follow ``config``, certificates apart."""
+    server.config = config
+    for name, domain in server.domains.items():
+        domain.logins.deadline = config.login.deadline
+        domain.logins.max_waiting = config.login.max_waiting
+        server.queries[name].external = config.external_services[name]
+    server.sessions.limit = config.session.max_sessions_per_user
+    server.components.times = times(config)
+    unlimited = unlimited_networks(config)
+    server.failed_logins.reconfigure(config.failed_logins, unlimited)
+    clients, limits = server.clients, config.limits
+    clients.login_timeout = config.client.login_timeout
+    clients.resumption_timeout = config.session.resumption_timeout
+    clients.connections.set_limits(
+        limits.max_connections, limits.max_connections_per_address, unlimited
+    )
+    clients.unauthenticated.set_limits(
+        limits.max_not_logged_in, limits.max_not_logged_in_per_address, unlimited
+    )
+    if server.site is not None:
+        proxies = TrustedProxies(config.client.trusted_proxies)
+        server.site.reconfigure(proxies, config.client, config.xmppd.hostname)
+
+
+def times(config: Config) -> Times:
+    """Answer those of component streams; one that is up keeps its interval."""
+    return Times(
+        registration_timeout=config.component.registration_timeout,
+        ping_interval=config.component.ping_interval,
+        ping_timeout=config.component.ping_timeout,
+    )
+
+
+def unlimited_networks(config: Config) -> Networks:
+    """Answer the addresses that are not counted: a proxy's stands for many."""
+    return Networks((*config.limits.unlimited_networks, *config.client.trusted_proxies))
+
+
+def _kept_names(old: Config, new: Config) -> frozenset[str]:
+    """The domains that both serve, and both as their first, or both as a further one."""
+    first = {old.xmppd.domain} & {new.xmppd.domain}
+    further = {one.name for one in old.further_domains} & {one.name for one in new.further_domains}
+    return frozenset(first | further)
+
+
+def _keep(old: Config, new: Config, section: str) -> Any:
+    fixed = {key: getattr(getattr(old, section), key) for key in _FIXED[section]}
+    return replace(getattr(new, section), **fixed)
