@@ -122,6 +122,7 @@ WORST = (
     Case("TLS, half a tag", "STARTTLS", after(secured, worst.half_tag)),
     Case("TLS, many elements", "STARTTLS", after(secured, worst.many_elements)),
     Case("TLS, half a record", "STARTTLS", after(secured, worst.half_record)),
+    Case("many elements, half a record", "STARTTLS", after(secured, worst.all_at_once)),
     Case("SCRAM begun", "STARTTLS", after(secured, worst.challenged), short=True),
     Case("SCRAM, half an answer", "STARTTLS", after(secured, worst.half_response), short=True),
     Case("TLS, half a text", "TLS", after(secured, worst.half_text)),

@@ -56,6 +56,12 @@ def half_record(client: Client, number: int) -> None:
     os.write(client.socket.fileno(), record)  # below Python's TLS
 
 
+def all_at_once(client: Client, number: int) -> None:
+    """Many elements, and in the middle of a TLS record of the greatest length."""
+    many_elements(client, number)
+    half_record(client, number)
+
+
 def challenged(client: Client, number: int) -> None:
     """In a SCRAM exchange that has been answered with a challenge."""
     first = next(exchange("SCRAM-SHA-256", Credentials(f"user{number}", "")))
