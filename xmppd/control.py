@@ -29,6 +29,8 @@ MAX_SESSIONS = 10_000
 DEFAULT_SESSIONS = 1000
 #: Paused networks in a status.
 MAX_PAUSES = 100
+#: And where they are asked for.
+MAX_LISTED = 1000
 
 log = Logger()
 
@@ -61,7 +63,7 @@ def commands(
             "waiting_logins": sum(domain.logins.waiting for domain in server.domains.values()),
             "connections": len(server.clients.connections),
             "not_logged_in": len(server.clients.unauthenticated),
-            **_paused(server),
+            **_status_of_pauses(server),
             "reload": reloading.last and reloading.last.as_json(),
         }
 
@@ -104,6 +106,11 @@ def commands(
         log.info("an operator ended {what}", what=describe(count, jid.full(), reason))
         return {"jid": jid.full(), "ended": count}
 
+    def paused(_: dict[str, Any]) -> object:
+        """The networks whose logins by password are refused, and how many there are."""
+        total, found = _paused(server, MAX_LISTED)
+        return {"total": total, "paused": found}
+
     def unpause(arguments: dict[str, Any]) -> object:
         """The failed logins of an address, or of its network, are forgotten."""
         text = str(arguments.get("address", ""))
@@ -119,20 +126,23 @@ def commands(
         "callbridge-removed": callbridge_removed,
         "sessions": sessions,
         "kick": end,
+        "paused": paused,
         "unpause": unpause,
         "reload": reload,
     }
 
 
-def _paused(server: Server) -> dict[str, object]:
+def _status_of_pauses(server: Server) -> dict[str, object]:
+    total, found = _paused(server, MAX_PAUSES)
+    return {"paused_networks": found, "paused_networks_total": total}
+
+
+def _paused(server: Server, limit: int) -> tuple[int, list[dict[str, object]]]:
+    """Answer how many networks are paused, and some of them, those that are so for longest."""
     found = server.failed_logins.pauses()
-    return {
-        "paused_networks": [
-            {"network": network, "seconds_left": math.ceil(left)}
-            for network, left in found[:MAX_PAUSES]
-        ],
-        "paused_networks_total": len(found),
-    }
+    return len(found), [
+        {"network": network, "seconds_left": math.ceil(left)} for network, left in found[:limit]
+    ]
 
 
 def _shown(value: object) -> object:

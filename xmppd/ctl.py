@@ -36,8 +36,8 @@ examples:
       After a certificate was renewed, or the configuration changed.
 
 The callbridge commands work whether or not xmppd runs, and one that runs
-obeys at once. status, sessions, kick, unpause and reload ask the xmppd that
-runs.
+obeys at once. status, sessions, kick, paused, unpause and reload ask the
+xmppd that runs.
 """
 
 _ON_SECRETS = """\

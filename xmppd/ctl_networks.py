@@ -1,4 +1,4 @@
-"""xmppctl unpause, and what status says about connections and paused networks."""
+"""xmppctl paused and unpause, and what status says about connections and paused networks."""
 
 from __future__ import annotations
 
@@ -8,27 +8,35 @@ from typing import Any
 
 from daemonkit import calling
 from daemonkit.ctl import Frame, show
-from daemonkit.terminal import printable
+from daemonkit.terminal import printable, table
 from daemonkit.units import format_duration
 from xmppd.config import control_socket
 
-#: Networks that are shown to people; --json has more.
+#: Networks in a status, for people.
 _SHOWN = 10
 
 _ON_UNPAUSE = """\
 Logins by password that fail too often are refused for a while, with all others
-from the same IPv4 address or IPv6 /64 (failure_pause in the configuration).
+from the same IPv4 address or IPv6 /64 ([failed_logins] in the configuration).
 This lets the address in at once, and forgets its failed logins.
 """
 
 
 def add_network_commands(frame: Frame) -> None:
-    """Add the command."""
+    """Add both commands."""
+    frame.command("paused", paused, "shows the networks whose logins are refused for a while")
     about = "lets a network log in again that failed too often"
     parser = frame.command("unpause", unpause, about, details=_ON_UNPAUSE)
     parser.add_argument(
         "address", metavar="ADDRESS", help="203.0.113.7, or 2001:db8::7 for its /64"
     )
+
+
+def paused(options: Namespace) -> None:
+    """Print the networks that are paused."""
+    answer = calling.call(control_socket(options.config), "paused")
+    rows = [(one["network"], format_duration(one["seconds_left"])) for one in answer["paused"]]
+    show(options, answer, lambda: table(("network", "paused for"), rows))
 
 
 def unpause(options: Namespace) -> None:
@@ -62,4 +70,4 @@ def pauses(status: dict[str, Any]) -> Iterator[str]:
         yield f"{printable(one['network'])} may not log in by password for {left}"
     more = status.get("paused_networks_total", 0) - len(found[:_SHOWN])
     if more > 0:
-        yield f"and {more} more; --json shows {len(found)}"
+        yield f"and {more} more, see xmppctl paused"

@@ -132,6 +132,7 @@ class NetworkTests(GuessingCase):
         self.assertIn(source, self.paused())
         shown = self.server.command("status").stdout
         self.assertIn(f"{source} may not log in by password for", shown)
+        self.assertIn(source, self.server.command("paused").stdout)
         self.assertIn("may log in again", self.server.command("unpause", source).stdout)
         self.assertEqual(self.honest(source=source), "success")
         self.assertNotIn(source, self.paused())

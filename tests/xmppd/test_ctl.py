@@ -232,7 +232,14 @@ class CtlTests(CtlTestCase):
         self.assertIn("20, 8 of them not logged in", output)
         self.assertIn("\n203.0.113.0 may not log in by password for 4m 10s\n", output)
         self.assertEqual(output.count("may not log in"), 10)
-        self.assertIn("and 290 more", output)
+        self.assertIn("and 290 more, see xmppctl paused", output)
+
+    def test_paused(self) -> None:
+        """The networks that are paused are listed, with the time that is left."""
+        answer = {"total": 1, "paused": [{"network": "2001:db8::/64", "seconds_left": 250}]}
+        self.answers["paused"] = answer
+        self.assertIn("2001:db8::/64  4m 10s", self.run_ctl("paused"))
+        self.assertEqual(json.loads(self.run_ctl("--json", "paused")), answer)
 
     def test_unpause(self) -> None:
         """A network is let in; whether it was kept out is told."""
