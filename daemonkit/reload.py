@@ -169,13 +169,13 @@ class Reload(Service, Generic[T]):
             found = await self._in_thread(self._read)
             if not self.running:
                 raise ReloadFault(["The daemon is about to stop."])
-            differences = self._apply(found)
+            differences = self._apply_whole(found)
         except ConfigurationFault as fault:
             outcome = self._refused([f"{fault.path}, {one}" for one in fault.faults])
         except ReloadFault as fault:
             outcome = self._refused(fault.faults)
         except Exception:  # noqa: BLE001 - logged whole; the daemon goes on
-            self.log.failure("Error in reloading")
+            self.log.failure("Error in reading what is new")
             outcome = self._refused(["An internal error. The log has its traceback."])
         else:
             outcome = Outcome(
@@ -192,6 +192,19 @@ class Reload(Service, Generic[T]):
         if self.running:
             notify("READY=1")
         return outcome
+
+    def _apply_whole(self, found: T) -> Differences:
+        try:
+            return self._apply(found)
+        except ReloadFault:
+            raise
+        except Exception:  # noqa: BLE001 - logged whole; the daemon goes on
+            self.log.failure("Error in taking what is new into use")
+            text = (
+                "An internal error; the log has its traceback. Some of what is new may be in use "
+                "already: restart the daemon."
+            )
+            raise ReloadFault([text]) from None
 
     def _refused(self, faults: Sequence[str]) -> Outcome:
         self.log.error(

@@ -22,13 +22,15 @@ if TYPE_CHECKING:
     from xmppd.service import Server
 
 #: Keys by section. Names are in addresses and registrations, and sockets are there already.
-_FIXED = {
+_FIXED: Mapping[str, tuple[str, ...]] = {
     "xmppd": ("domain", "hostname", "state_directory", "control_socket"),
     "component": ("listen",),
     "client": ("listen", "direct_tls_listen", "websocket_listen"),
 }
 #: What belongs to the first domain.
 _OF_FIRST = ("certificate", "private_key", "client_ca")
+#: What belongs to the WebSocket port, and was checked together with it.
+_OF_WEBSOCKET = ("websocket_url", "sign_in_page")
 
 log = Logger()
 
@@ -68,26 +70,27 @@ def read(load: Callable[[], Config], server: Server) -> Fresh:
 def settle(old: Config, new: Config) -> tuple[Config, Differences]:
     """Answer what of ``new`` can be in use without a restart, with the rest of ``old``."""
     stays = _kept_names(old, new)
+    fixed = dict(_FIXED)
+    if old.xmppd.domain not in stays:
+        fixed["tls"] = _OF_FIRST
+    if old.client.websocket_listen != new.client.websocket_listen:
+        fixed["client"] += _OF_WEBSOCKET
 
     def is_fixed(setting: Setting) -> bool:
-        if setting.section == "tls":
-            return setting.key in _OF_FIRST and old.xmppd.domain not in stays
         kind, _, name = setting.section.partition(" ")
         if name and kind in ("domain", "turn"):
             return parse_domain(name) not in stays
-        return setting.key in _FIXED.get(kind, ())
+        return setting.key in fixed.get(setting.section, ())
+
+    def settled(section: str) -> Any:
+        kept = {key: getattr(getattr(old, section), key) for key in fixed.get(section, ())}
+        return replace(getattr(new, section), **kept)
 
     differences = compare(old.settings, new.settings, is_fixed)
-    tls = new.tls
-    if old.xmppd.domain not in stays:
-        tls = replace(tls, **{key: getattr(old.tls, key) for key in _OF_FIRST})
     further = {one.name: one for one in new.further_domains if one.name in stays}
     config = replace(
         new,
-        xmppd=old.xmppd,
-        tls=tls,
-        component=_keep(old, new, "component"),
-        client=_keep(old, new, "client"),
+        **{section: settled(section) for section in ("xmppd", "tls", "component", "client")},
         further_domains=tuple(further.get(one.name, one) for one in old.further_domains),
         external_services={
             name: new.external_services[name] if name in stays else had
@@ -155,8 +158,3 @@ def _kept_names(old: Config, new: Config) -> frozenset[str]:
     first = {old.xmppd.domain} & {new.xmppd.domain}
     further = {one.name for one in old.further_domains} & {one.name for one in new.further_domains}
     return frozenset(first | further)
-
-
-def _keep(old: Config, new: Config, section: str) -> Any:
-    fixed = {key: getattr(getattr(old, section), key) for key in _FIXED[section]}
-    return replace(getattr(new, section), **fixed)

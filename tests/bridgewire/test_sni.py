@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +176,56 @@ class SniTests(TlsCase):
     def ca_root(self) -> Any:
         pem = Path(self.ca.certificate_path).read_bytes()
         return trustRootFromCertificates([Certificate.loadPEM(pem)])
+
+    def test_replaced(self) -> None:
+        """With other certificates a new client sees the new one, whatever it names; a connection
+        that is up has the one that it began with."""
+        servers = self.clients()
+        first = servers["example.com"]
+        old, _ = self.connect(first, tls.link_client(self.client_identity, self.authorities))
+        com, net = self.com, self.net
+        self.com, self.net = (
+            self.identity("com", "example.com"),
+            self.identity("net", "example.net"),
+        )
+        for name, fresh in self.clients().items():
+            servers[name].replace(fresh)
+        for name, identity in (
+            ("example.com", self.com),
+            ("example.net", self.net),
+            (None, self.com),
+        ):
+            self.assertEqual(self.shown(first, name), identity.certificate, name)
+        self.assertNotIn(com.certificate, (self.com.certificate, net.certificate))
+        self.assertEqual(
+            old.transport.getHandle().get_certificate(as_cryptography=True), com.certificate
+        )
+
+    def test_replaced_authorities(self) -> None:
+        """What was held against the same authorities still counts, and else no more."""
+        servers = self.clients(com=self.authorities)
+        first = servers["example.com"]
+        client = tls.link_client(self.client_identity, self.authorities, "example.com")
+        server, _ = self.connect(first, client)
+
+        def known() -> bool:
+            return tls.peer_certificate(server.transport, first) is not None
+
+        self.assertTrue(known())
+        for _ in range(2):
+            first.replace(self.clients(com=self.authorities)["example.com"])
+            self.assertTrue(known())
+        first.replace(self.clients()["example.com"])
+        self.assertFalse(known())
+        first.replace(self.clients(com=self.authorities)["example.com"])
+        self.assertFalse(known())
+
+    def test_former_contexts_go(self) -> None:
+        """The contexts of before are gone with their last connection."""
+        servers = self.clients()
+        former = [weakref.ref(one.context) for one in servers.values()]
+        for name, fresh in self.clients().items():
+            servers[name].replace(fresh)
+        del fresh
+        gc.collect()
+        self.assertEqual([one() for one in former], [None] * 3)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daemonkit.ini import ConfigurationFault, IniReader, Section
+from daemonkit.ini import ConfigurationFault, IniReader, Section, Setting, find_socket
 
 
 class IniTestCase(SynchronousTestCase):
@@ -293,3 +293,82 @@ class UnreadableTests(IniTestCase):
         reader = IniReader(self.path)
         self.assertEqual(reader.section("s").text("a"), "1")
         reader.finish()
+
+
+class ChangeTests(IniTestCase):
+    """Settings of two readings, compared."""
+
+    def setting(self, text: str, *, check_files: bool = True) -> Setting:
+        """What a file with this text says of a secret, two files and a number."""
+        section = self.read(text, check_files=check_files)
+        section.secret("secret")
+        section.optional_file("file")
+        section.optional_secret_file("secret_file")
+        section.integer("number", 7, minimum=1, maximum=9)
+        key = text.partition(" ")[0].strip() or "number"
+        return next(one for one in self.reader.findings.settings if one.key == key)
+
+    def test_same(self) -> None:
+        """The same value is the same, on another line and by default as well."""
+        self.assertEqual(self.setting("number = 7\n"), self.setting(""))
+        self.assertEqual(self.setting("number = 7\n"), self.setting("number = 7 ; here\n"))
+        self.assertNotEqual(self.setting("number = 8\n"), self.setting(""))
+
+    def test_secret(self) -> None:
+        """Another secret is another setting, and none of them is told."""
+        one, other = self.setting("secret = hush\n"), self.setting("secret = hash\n")
+        self.assertEqual(one, self.setting("secret = hush\n"))
+        self.assertNotEqual(one, other)
+        self.assertEqual(one.value, other.value)
+        self.assertNotIn("hush", repr(one))
+        self.assertNotIn(b"hush", one.mark)
+
+    def test_content(self) -> None:
+        """So is a file with other content, be it a secret's or not."""
+        for key in ("file", "secret_file"):
+            text = f"{key} = {self.file('one')}\n"
+            before = self.setting(text)
+            self.file("one")
+            self.assertEqual(self.setting(text), before)
+            self.file("two")
+            self.assertNotEqual(self.setting(text), before)
+
+    def test_unread(self) -> None:
+        """Files that are not to be looked at are not."""
+        text = f"file = {self.file('one')}\n"
+        self.assertEqual(self.setting(text, check_files=False).mark, b"")
+
+    def test_several_files(self) -> None:
+        """Each of several files within one value counts."""
+        names = [self.directory / name for name in ("a", "b")]
+
+        def read() -> Setting:
+            section = self.read("files = a b\nother = x\n")
+            section.text("files")
+            section.text("other")
+            for path in names:
+                section.check_readable("files", path)
+            self.assertEqual(self.reader.findings.settings[1].mark, b"")
+            return self.reader.findings.settings[0]
+
+        for path in names:
+            path.write_text("1")
+        before = read()
+        self.assertEqual(read(), before)
+        for path in names:
+            path.write_text("2")
+            self.assertNotEqual(read(), before)
+            before = read()
+
+
+class SocketTests(IniTestCase):
+    """Where a daemon is reached."""
+
+    def test_faults_elsewhere(self) -> None:
+        """A file with faults says so all the same; an absent one does not."""
+        default = Path("/run/default.sock")
+        self.path.write_text("[d]\nx = \nx = 2\ncontrol_socket = here.sock\n[d\n")
+        self.assertEqual(find_socket(self.path, "d", default), self.directory / "here.sock")
+        self.assertEqual(find_socket(self.path, "e", default), default)
+        self.path.unlink()
+        self.assertRaises(ConfigurationFault, find_socket, self.path, "d", default)

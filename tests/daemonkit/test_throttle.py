@@ -303,3 +303,60 @@ class ManyKeysTests(ThrottleCase):
         self.assertLessEqual(len(self.throttle._failures._buckets), 100)
         self.assertEqual(self.throttle._lanes, {})
         self.assertIn("harmful", self.throttle._failures._buckets)
+
+
+class OtherLimitsTests(ThrottleCase):
+    """Limits that change on the way."""
+
+    def change(self, **limits: float) -> None:
+        wanted = {"free": FREE, "most": MOST, "window": WINDOW, "pause": PAUSE, **limits}
+        self.throttle.set_limits(**wanted)  # type: ignore[arg-type]
+
+    def pause(self, key: str = "a") -> None:
+        """Fail until there is a pause."""
+        while not self.throttle.paused(key):
+            self.fail_often(1, key)
+
+    def test_counted(self) -> None:
+        """As many failures count as before, and they leak at the new pace from then on."""
+        self.fail_often(4)
+        level = self.throttle.level("a")
+        self.change(window=WINDOW / 10)
+        self.assertAlmostEqual(self.throttle.level("a"), level)
+        self.clock.advance(WINDOW / 10 / FREE)
+        self.assertAlmostEqual(self.throttle.level("a"), level - 1)
+        self.assertEqual(self.throttle.level("b"), 0)
+
+    def test_lower(self) -> None:
+        """Who has more than are allowed now is paused by the next failure, not by the change."""
+        self.fail_often(4)
+        self.change(most=3, free=2)
+        self.assertEqual(self.throttle.paused("a"), 0)
+        self.assertLessEqual(self.throttle.level("a"), 3)
+        self.fail_often(1)
+        self.assertEqual(self.throttle.paused("a"), PAUSE)
+
+    def test_pauses(self) -> None:
+        """Pauses become no longer than the new one, no shorter where it is longer, and end in
+        order."""
+        self.pause("a")
+        self.clock.advance(10)
+        self.pause("b")
+        left = self.throttle.paused("a")
+        self.assertGreater(left, 5.0)
+        self.change(pause=PAUSE * 2)
+        self.assertEqual(self.throttle.paused("a"), left)
+        self.change(pause=5.0)
+        self.pause("c")
+        self.assertEqual(self.throttle.paused("c"), 5.0)
+        ends = [left for _, left in self.throttle.pauses()]
+        self.assertEqual(ends, sorted(ends))
+        self.clock.advance(5)
+        self.assertEqual(self.throttle.pauses(), [])
+
+    def test_same(self) -> None:
+        """The same limits change nothing."""
+        self.pause()
+        before = (self.throttle.level("a"), self.throttle.paused("a"))
+        self.change()
+        self.assertEqual((self.throttle.level("a"), self.throttle.paused("a")), before)
