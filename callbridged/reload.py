@@ -78,7 +78,7 @@ def apply(fresh: Fresh, bridge: Bridge, reactor: Any) -> Differences:
     if differences.touches("callbridge", "tls", "dns", "link"):
         bridge.reconnect(config, fresh.link)
     for warning in (*fresh.warnings, *bridge.ineffective()):
-        log.warn("{warning}", warning=warning)
+        log.warn("{text}", text=warning)
     return differences
 
 

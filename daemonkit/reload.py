@@ -37,7 +37,8 @@ class ReloadFault(Exception):
 
 @dataclass(frozen=True)
 class Differences:
-    """What a file says otherwise than the one that is in use: names of settings, like ``[tls] ca``.
+    """What a file says otherwise than the one that is in use: names of settings, like ``[tls] ca``,
+    and of whole sections that are new or gone, like ``[domain example.org]``.
 
     ``fixed``: those that cannot be changed while the daemon runs. ``settings``: what will be in use
     once the others are changed.
@@ -59,19 +60,20 @@ def compare(
     """Compare the settings in use with those of a file. A setting may be in one of the two only."""
     before = {one.name: one for one in old}
     after = {one.name: one for one in new}
-    changed: list[str] = []
-    fixed: list[str] = []
-    in_use: dict[str, Setting] = {}
-    for name in [*after, *(one for one in before if one not in after)]:
+    in_both = {one.section for one in before.values()} & {one.section for one in after.values()}
+    changed: dict[str, None] = {}
+    fixed: dict[str, None] = {}
+    in_use: list[Setting] = []
+    for name, setting in {**after, **before}.items():
         was, will_be = before.get(name), after.get(name)
-        which = will_be if was == will_be else None
-        if which is None:
-            stays = any(one is not None and is_fixed(one) for one in (was, will_be))
-            (fixed if stays else changed).append(name)
-            which = was if stays else will_be
+        stays = was != will_be and is_fixed(setting)
+        if was != will_be:
+            said = name if setting.section in in_both else f"[{setting.section}]"
+            (fixed if stays else changed)[said] = None
+        which = was if stays else will_be
         if which is not None:
-            in_use[name] = which
-    return Differences(tuple(changed), tuple(fixed), tuple(in_use.values()))
+            in_use.append(which)
+    return Differences(tuple(changed), tuple(fixed), tuple(in_use))
 
 
 @dataclass(frozen=True)

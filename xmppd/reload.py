@@ -110,7 +110,7 @@ def apply(fresh: Fresh, server: Server) -> Differences:
         one for contexts in fresh.contexts.values() for one in contexts.identity.warnings
     ]
     for warning in dict.fromkeys((*fresh.config.warnings, *about_files)):
-        log.warn("{warning}", warning=warning)
+        log.warn("{text}", text=warning)
     return fresh.differences
 
 

@@ -61,9 +61,10 @@ class CompareTests(SynchronousTestCase):
     def test_fixed_section(self) -> None:
         """So does what is gone, and what is new does not come."""
         found = self.compare(*self.old[:2], fixed="gone")
-        self.assertEqual((found.fixed, found.settings[2]), (("[b] gone",), self.old[2]))
-        found = self.compare(*self.old, setting("c", "new", "1"), fixed="new")
-        self.assertEqual((found.fixed, found.settings), (("[c] new",), self.old))
+        self.assertEqual((found.fixed, found.settings[2]), (("[b]",), self.old[2]))
+        new = (setting("c", "new", "1"), setting("c", "new", "2"))
+        found = self.compare(*self.old, *new, fixed="new")
+        self.assertEqual((found.fixed, found.settings), (("[c]",), self.old))
 
     def test_heading(self) -> None:
         """A section is not one whose name only begins alike."""

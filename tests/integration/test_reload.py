@@ -300,7 +300,7 @@ class BackendTests(ReloadCase):
         self.hook.start()
         backends = f"http:hook\n file:{self.site.users}"
         change(self.bridge, {"users": {"backend": backends}, "http hook": self.hook.settings()})
-        self.assertIn("[users] backend, [http hook] url", self.reload(self.bridge))
+        self.assertIn("[users] backend, [http hook].", self.reload(self.bridge))
 
     def test_login_under_way(self) -> None:
         """A login under way is answered by the backend that it began with; others go on without."""
