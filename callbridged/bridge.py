@@ -94,15 +94,12 @@ class Bridge(MultiService):
             self.guessing = Guessing(self._reactor, limits)
         else:
             self.guessing.reconfigure(limits)
-        before = self.logins.mechanisms
         self.logins.reconfigure(
             certificates,
             self.guests if config.guest.enabled else None,
             self.tokens if config.tokens.enabled and IAccounts.providedBy(self.users) else None,
             self.guessing,
         )
-        if self.logins.mechanisms != before:
-            self.relay.offer_again()
 
     def reconnect(self, config: Config, settings: LinkSettings) -> None:
         """Make links as ``config`` and ``settings`` say from now on; those that are up stay."""

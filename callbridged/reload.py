@@ -70,11 +70,14 @@ def apply(fresh: Fresh, bridge: Bridge, reactor: Any) -> Differences:
         ReloadFault: a user backend cannot be opened. Then nothing has changed.
     """
     config, differences = fresh.config, fresh.differences
+    before = bridge.logins.mechanisms
     try:
         bridge.users.replace(_open(config, bridge, reactor))
     except BackendFault as fault:
         raise ReloadFault([str(fault)]) from None
     bridge.configure(config, fresh.certificates)
+    if bridge.logins.mechanisms != before:
+        bridge.relay.offer_again()
     if differences.touches("callbridge", "tls", "dns", "link"):
         bridge.reconnect(config, fresh.link)
     for warning in (*fresh.warnings, *bridge.ineffective()):

@@ -70,7 +70,7 @@ class SeveralBackends(MultiService):
 
     def backend(self, name: str) -> IUserBackend:
         """Answer the one that is called so. Raises LookupError."""
-        return next(one.backend for one in self._members if one.name == name)
+        return {one.name: one.backend for one in self._members}[name]
 
     def replace(self, backends: Sequence[tuple[str, IUserBackend]]) -> None:
         """Ask these from now on. Those that are among them already go on as they are.

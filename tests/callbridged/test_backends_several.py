@@ -14,6 +14,7 @@ from zope.interface.verify import verifyObject
 
 from callbridged.backends import (
     AccountRefused,
+    BackendFault,
     BackendUnavailable,
     BrokenAccount,
     IAccounts,
@@ -254,3 +255,114 @@ class TroubleTests(SeveralCase):
         self.failureResultOf(answer, CancelledError)
         self.assertTrue(all(one.called for one in (*self.first.waiting, *self.second.waiting)))
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class ReplacedTests(SeveralCase):
+    """Other backends, while some are asked."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.running = Running()
+        self.users = SeveralBackends(
+            self.clock, [("running:", self.running), ("memory:b", self.second)]
+        )
+        self.users.startService()
+        self.told = 0
+        self.users.changed = self.count
+
+    def count(self) -> None:
+        self.told += 1
+
+    def test_new(self) -> None:
+        """The new one is started and asked, the old one stopped; who stays stays as it is."""
+        new = Running()
+        self.users.replace([("running:", new), ("memory:b", self.second)])
+        self.assertEqual((new.running, bool(self.running.running)), (1, False))
+        self.assertIs(self.users.backend("memory:b"), self.second)
+        self.assertIs(self.users.backend("running:"), new)
+        self.assertIs(self.successResultOf(self.check("alice", "wonderland")), True)
+        self.assertEqual((new.asked, self.running.asked), (["alice"], []))
+
+    def test_asked(self) -> None:
+        """One that is asked is stopped when it has answered, and is asked nothing more."""
+        self.running.hold = True
+        alice = self.check("alice", "wonderland")
+        self.users.replace([("memory:b", self.second)])
+        self.assertTrue(self.running.running)
+        self.assertIs(self.successResultOf(self.check("bob", "builder")), True)
+        self.release(self.running)
+        self.assertIs(self.successResultOf(alice), True)
+        self.assertFalse(self.running.running)
+        self.assertEqual(self.running.asked, ["alice"])
+        self.assertNotIn(self.running, list(self.users))
+
+    def test_still_to_be_asked(self) -> None:
+        """So is one that a login has not come to yet."""
+        self.second.hold = True
+        self.users.replace([("memory:b", self.second), ("running:", self.running)])
+        alice = self.check("alice", "wonderland")
+        self.users.replace([("memory:b", self.second)])
+        self.assertTrue(self.running.running)
+        self.clock.advance(PATIENCE)
+        self.assertIs(self.successResultOf(alice), True)
+        self.assertFalse(self.running.running)
+
+    def test_given_up(self) -> None:
+        """So is one that hangs, when nobody waits for it any more."""
+        self.running.hold = True
+        alice = self.check("alice", "wonderland")
+        self.users.replace([("memory:b", self.second)])
+        alice.cancel()
+        self.failureResultOf(alice, CancelledError)
+        self.assertFalse(self.running.running)
+
+    def test_same(self) -> None:
+        """With the same ones nothing happens; in another order they are asked in that order."""
+        self.users.replace([("running:", self.running), ("memory:b", self.second)])
+        self.assertTrue(self.running.running)
+        self.users.replace([("memory:b", self.second), ("running:", self.running)])
+        self.assertTrue(self.running.running)
+        self.assertIs(self.successResultOf(self.check("bob", "builder")), True)
+        self.assertEqual((self.second.asked, self.running.asked), (["bob"], []))
+        self.assertEqual(self.told, 0)
+
+    def test_mechanisms(self) -> None:
+        """Another set of mechanisms is told on, by those that are asked."""
+        self.users.replace([("memory:a", self.first)])
+        self.assertEqual((self.users.mechanisms, self.told), ({SCHEME, "PLAIN"}, 1))
+        self.users.replace([("running:", Running())])
+        self.assertEqual((self.users.mechanisms, self.told), ({"PLAIN"}, 2))
+
+    def test_accounts(self) -> None:
+        """Accounts are known as long as one of them knows some."""
+        self.users.replace([("memory:a", self.first)])
+        self.assertFalse(IAccounts.providedBy(self.users))
+        self.users.replace([("memory:a", self.first), ("memory:b", self.second)])
+        self.assertTrue(IAccounts.providedBy(self.users))
+
+    def test_defect(self) -> None:
+        """One that cannot be started changes nothing, and those that were started are stopped."""
+
+        class Broken(Running):
+            def startService(self) -> None:
+                raise ZeroDivisionError
+
+        new = Running()
+        fault = self.assertRaises(
+            BackendFault, self.users.replace, [("running:2", new), ("broken:", Broken())]
+        )
+        self.assertIn("broken:", str(fault))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual((bool(new.running), self.running.running), (False, 1))
+        self.assertEqual(list(self.users), [self.running])
+        self.assertIs(self.successResultOf(self.check("alice", "wonderland")), True)
+
+    def test_stopped_meanwhile(self) -> None:
+        """One that is let go while all stop is stopped once."""
+        self.running.hold = True
+        alice = self.check("alice", "wonderland")
+        self.users.replace([("memory:b", self.second)])
+        self.users.stopService()
+        self.assertFalse(self.running.running)
+        self.release(self.running)
+        self.successResultOf(alice)

@@ -371,6 +371,39 @@ class DiscoveryTests(LinksTestCase):
         self.network.settle()
         self.assertEqual(sorted(self.network.dialled()), [HOSTS[ONE], HOSTS[TWO]])
 
+    def test_reconfigured_while_asking(self) -> None:
+        """What is asked for already may be out of date: it is asked again, in the new way."""
+        self.zone.held = held = Deferred()
+        self.start()
+        other = Zone(at(TWO))
+        self.links.reconfigure(settings(), other, other, None)
+        self.assertEqual(other.asked, 0)
+        held.callback(None)
+        self.network.settle()
+        self.assertEqual((other.asked, self.states()), (1, {TWO: "connecting"}))
+
+    def test_reconfigured_while_waiting(self) -> None:
+        """A link that waits for its next attempt tries at once, with the new settings."""
+        self.start()
+        self.network.accept(ONE).refuse("not-authorized")
+        self.network.dialled()
+        self.network.settle()
+        self.assertEqual(self.states(), {ONE: "waiting"})
+        self.links.reconfigure(settings(connect_timeout=3.0), self.zone, self.zone, None)
+        self.network.settle()
+        self.assertEqual(self.network.dialled(), [HOSTS[ONE]])
+        self.network.accept(ONE).register()
+        self.assertEqual(self.states(), {ONE: "registered"})
+
+    def test_reconfigured_before_start(self) -> None:
+        """Links that do not run yet ask nobody."""
+        self.start()
+        self.links.stopService()
+        other = Zone(at(TWO))
+        self.links.reconfigure(settings(), other, other, None)
+        self.network.settle()
+        self.assertEqual(other.asked, 0)
+
     def test_reconfigured(self) -> None:
         """New settings are for new connections, those that are up stay."""
         self.start()

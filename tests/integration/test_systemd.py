@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -64,6 +65,23 @@ class SystemdTests(TestCase):
         self.assertIn("waiting, connect: connect-refused", line)
         bridge.process.signal(signal.SIGTERM)
         inside.wait(lambda said: said == "STOPPING=1")
+
+    def test_reload(self) -> None:
+        """RELOADING with the time and then READY; a file with faults shows in the status, too."""
+        self.site.nameserver.start()
+        for daemon in (self.site.servers[0], self.site.bridges[0]):
+            systemd = self.systemd(daemon)
+            daemon.process.start()
+            systemd.wait(lambda said: said == "READY=1")
+            good = daemon.ini.read_text()
+            for text in (good, good + "[nonsense]\n", good):
+                daemon.ini.write_text(text)
+                os.kill(daemon.process.pid, signal.SIGHUP)
+                line = systemd.wait(lambda said: "RELOADING=1" in said)
+                self.assertRegex(line, r"^RELOADING=1\nMONOTONIC_USEC=\d+$")
+                systemd.wait(lambda said: said == "READY=1")
+                if text != good:
+                    systemd.wait(lambda said: "; not reloaded" in said)
 
     def test_watchdog(self) -> None:
         """The watchdog is fed in time."""
