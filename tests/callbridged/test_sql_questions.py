@@ -97,7 +97,6 @@ class QuestionsTests(SynchronousTestCase):
         self.answered("bob")
         self.assertEqual(self.made[0].asked, [("alice", TIMEOUT * SHARE), ("bob", TIMEOUT * SHARE)])
         self.assertEqual(len(self.made), 1)
-        self.assertEqual(self.threads.getDelayedCalls(), [])
 
     def test_restart(self) -> None:
         """After a restart of the database the first question is asked again over a new connection,
@@ -145,11 +144,16 @@ class QuestionsTests(SynchronousTestCase):
         self.assertEqual([one.closed for one in self.made], [1, 0])
 
     def test_idle(self) -> None:
-        """A connection that was idle for long is not trusted."""
-        self.answered()
-        self.threads.advance(MAX_IDLE + 1)
-        self.answered()
-        self.assertEqual([one.closed for one in self.made], [1, 0])
+        """Connections that nobody needs are closed: those that are too many while there are
+        questions, and all when there is none. No timer is left."""
+        self.made_together(2)
+        for _ in range(4):
+            self.threads.advance(MAX_IDLE / 3)
+            self.answered()
+        self.assertEqual(sum(one.closed for one in self.made), 1)
+        self.threads.advance(MAX_IDLE)
+        self.assertEqual([one.closed for one in self.made], [1, 1])
+        self.assertEqual(self.threads.getDelayedCalls(), [])
 
     def test_hanging(self) -> None:
         """Who asks is answered when the time is up; a little later the connection is broken off,
@@ -174,7 +178,6 @@ class QuestionsTests(SynchronousTestCase):
         self.assertEqual(hanging.closed, 1)
         self.threads.at_once = True
         self.answered()
-        self.assertEqual(self.threads.getDelayedCalls(), [])
 
     def test_slow_connecting(self) -> None:
         """A connection that comes when nobody waits for it any more is kept, and not asked."""
@@ -248,3 +251,4 @@ class QuestionsTests(SynchronousTestCase):
         self.fault(self.ask())
         self.assertEqual([one.closed for one in self.made], [1, 1])
         self.assertEqual(sum(one.broken_off for one in self.made), 1)
+        self.assertEqual(self.threads.getDelayedCalls(), [])

@@ -201,6 +201,16 @@ class Settings(SynchronousTestCase):
         for said in ("/absent.pem is not there", "line 3:", "'SCRAM-MD5' is none", "colour"):
             self.assertIn(said, text)
 
+    def test_reload(self) -> None:
+        """Settings that have not changed are equal, so that a reload leaves the backend alone;
+        another password is a change."""
+        path = self.secret("hunter2")
+        lines = ("database = postgresql://m@localhost/x", f"password_file = {path}")
+        before = self.read(*lines)
+        self.assertEqual(self.read(*lines), before)
+        self.secret("hunter3")
+        self.assertNotEqual(self.read(*lines), before)
+
     def test_needed(self) -> None:
         """A section that is not there, or has no database, is a fault; so is a backend with no
         name, or no mechanism."""

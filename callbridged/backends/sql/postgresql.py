@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import socket
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing, suppress
-from itertools import islice
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from bridgewire.steps import Reason
 from callbridged.backends.sql.failures import not_answered, not_connected, one_line
@@ -31,6 +31,8 @@ _USUAL = {
     "keepalives_count": "3",
 }
 
+_FETCH = f"FETCH FORWARD {MAX_ROWS + 1} FROM answer".encode()
+
 
 class PostgresqlConnection:
     """As `callbridged.backends.sql.questions.Connection`."""
@@ -38,7 +40,7 @@ class PostgresqlConnection:
     def __init__(self, connection: psycopg.Connection[Any], query: Query) -> None:
         """``connection``: in autocommit mode."""
         self._connection = connection
-        self._query = query.psycopg
+        self._declare = f"DECLARE answer NO SCROLL CURSOR FOR {query.psycopg}".encode()
         # A duplicate: libpq may close its own at any time, and the number then is another file's.
         self._socket = socket.socket(fileno=os.dup(connection.fileno()))
 
@@ -72,18 +74,19 @@ class PostgresqlConnection:
         self._socket.close()
 
     def _ask(self, username: str, milliseconds: int) -> Rows:
-        # A transaction, so that a pooler in between gives its settings to nobody else.
-        self._connection.execute(
-            f"BEGIN READ ONLY; SET LOCAL statement_timeout = {milliseconds}".encode()
-        )
-        with self._connection.cursor() as cursor:
-            # Row by row: a query that answers everybody is given up after the first ones.
-            answer = cursor.stream(self._query.encode(), {USERNAME: username})
-            with closing(cast(Generator[Sequence[object], None, None], answer)):
-                rows = list(islice(answer, MAX_ROWS + 1))
-            columns = [column.name for column in cursor.description or ()]
-        self._connection.execute("COMMIT")
-        return Rows(columns, rows)
+        """In one round trip.
+
+        A transaction gives its settings to nobody else, should a pooler be in between. A cursor
+        gives the first rows of a query that answers everybody, and names the columns of none.
+        """
+        connection = self._connection
+        with connection.pipeline():
+            connection.execute(b"BEGIN READ ONLY")
+            connection.execute(f"SET LOCAL statement_timeout = {milliseconds}".encode())
+            connection.execute(self._declare, {USERNAME: username})
+            answer = connection.execute(_FETCH)
+            connection.execute(b"COMMIT")
+        return Rows([column.name for column in answer.description or ()], answer.fetchall())
 
 
 def connector(
@@ -100,6 +103,8 @@ def connector(
             "PostgreSQL needs a library. Run pip install 'psycopg[binary]' in the environment that "
             "callbridged runs in."
         ) from None
+    # What it would say of connections that are lost, we do.
+    logging.getLogger("psycopg").setLevel(logging.CRITICAL)
     parameters: Mapping[str, Any] = {**_USUAL, **server.parameters}
     secret: Mapping[str, Any] = {"password": password} if password else {}
 

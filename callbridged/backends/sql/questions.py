@@ -7,6 +7,7 @@ even that comes, the connection is broken off a little later, so that its thread
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from threading import Lock
@@ -14,7 +15,7 @@ from typing import Any, Protocol
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from bridgewire.steps import Reason
@@ -29,7 +30,7 @@ from daemonkit.workers import Workers
 SHARE = 0.8
 #: Seconds that a database has to give up a query by itself.
 GRACE = 1.0
-#: Seconds after which a connection that nobody used is not used again.
+#: Seconds after which a connection that nobody used is closed.
 MAX_IDLE = 300.0
 
 
@@ -108,6 +109,7 @@ class Questions(MultiService):
         #: With the time when they were used last, the latest last.
         self._idle: deque[tuple[Connection, float]] = deque()
         self._running: set[_Question] = set()
+        self._tidying: IDelayedCall | None = None
         self._stopped = False
 
     def stopService(self) -> Any:
@@ -116,6 +118,7 @@ class Questions(MultiService):
         for question in list(self._running):
             question.break_off()
         self._close_idle()
+        self._tidy_later(None)
         return super().stopService()
 
     async def ask(self, username: str) -> Rows:
@@ -130,6 +133,7 @@ class Questions(MultiService):
             self._running.discard(question)
             if hanging.active():
                 hanging.cancel()
+            self._tidy_later(MAX_IDLE)
             if not answer.called:
                 answer.callback(result)
 
@@ -171,15 +175,12 @@ class Questions(MultiService):
 
     def _take(self, question: _Question) -> tuple[Connection, bool]:
         """Answer a connection, and whether it is a new one."""
-        since = self._clock.seconds() - MAX_IDLE
-        while True:
-            try:
-                connection, used = self._idle.pop()
-            except IndexError:
-                return self._connect(question.seconds(self._clock)), True
-            if used >= since:
-                return connection, False
-            connection.close()
+        self._close_old()
+        try:
+            connection, _ = self._idle.pop()
+        except IndexError:
+            return self._connect(question.seconds(self._clock)), True
+        return connection, False
 
     def _put_back(self, connection: Connection) -> None:
         if connection.usable and not self._stopped:
@@ -187,10 +188,25 @@ class Questions(MultiService):
         else:
             connection.close()
 
-    def _close_idle(self) -> None:
+    def _tidy_later(self, seconds: float | None) -> None:
+        """Close what is idle, unless there is another question before. None: do not."""
+        if self._tidying is not None and self._tidying.active():
+            self._tidying.cancel()
+        self._tidying = None
+        if seconds is not None and self._idle:
+            self._tidying = self._clock.callLater(seconds, self._close_idle)
+
+    def _close_old(self) -> None:
+        self._close_idle(self._clock.seconds() - MAX_IDLE)
+
+    def _close_idle(self, before: float = math.inf) -> None:
+        """Close connections that were not used since the time ``before``."""
         while True:
             try:
-                connection, _ = self._idle.pop()
+                connection, used = self._idle.popleft()
             except IndexError:
+                return
+            if used >= before:
+                self._idle.appendleft((connection, used))
                 return
             connection.close()

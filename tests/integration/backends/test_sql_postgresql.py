@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
+from benchmarks.forwarder import Forwarder
 from callbridged.backends import BackendUnavailable, BrokenAccount, configured
 from callbridged.backends.sql.backend import SqlBackend
 from callbridged.backends.sql.questions import GRACE
@@ -229,6 +230,19 @@ class Connections(PostgresqlCase):
         self.assertTrue(1 <= self.postgres.clients() - before <= 3)
         await backend.stopService()
         await self.until("they are closed", lambda: self.postgres.clients() == before)
+
+    async def test_far_away(self) -> None:
+        """A question costs one round trip, however far the server is."""
+        forwarder = Forwarder(self.postgres.port, 500, self.site.directory)
+        forwarder.start()
+        self.addCleanup(forwarder.kill)
+        uri = self.postgres.uri.replace(f":{self.postgres.port}/", f":{forwarder.port}/")
+        backend = self.open(uri, timeout="20s")
+        for name, keys in (("bob", KEYS), ("bob", KEYS), ("nobody", None)):
+            began = monotonic()
+            self.assertEqual(await backend.scram_keys(name, SCHEME), keys)
+            took = monotonic() - began
+        self.assertTrue(0.5 <= took < 1.0, took)
 
     async def test_restart(self) -> None:
         """After a restart of the server the first question is answered, by each connection."""
