@@ -36,6 +36,7 @@ from callbridged.backends import (
 from callbridged.backends.sql.backend import SqlBackend, SqlBackendFactory
 from callbridged.backends.sql.hashes import Argon2Hash, BcryptHash, ScramSecret
 from callbridged.backends.sql.questions import Questions
+from callbridged.backends.sql.rows import Rows
 from callbridged.backends.sql.settings import SqlSettings
 from callbridged.backends.sql.sqlite import SqliteConnection
 from callbridged.directory import Directory
@@ -405,10 +406,20 @@ class Files(SqlBackendCase):
         with unprivileged(readable):
             self.assertTrue(self.check("alice", "wonderland"))
             self.assertEqual(os.listdir(readable), ["users.db"])
+        look = SqliteConnection._look
+
+        def look_on_read_only(one: SqliteConnection, name: str, seconds: float, how: str) -> Rows:
+            if how == "mode=ro":
+                error = sqlite3.OperationalError("unable to open database file")
+                error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+                raise error
+            return look(one, name, seconds, how)
+
+        self.patch(SqliteConnection, "_look", look_on_read_only)
+        self.assertTrue(self.check("alice", "wonderland"))
         states = count()
         self.patch(SqliteConnection, "_state", lambda _: (next(states),))
-        with unprivileged(readable):
-            self.assertIn("was written to while it was read", self.why_not())
+        self.assertIn("was written to while it was read", self.why_not())
 
     def test_wrong_query(self) -> None:
         """What SQLite says of the query is said to the operator."""

@@ -38,8 +38,9 @@ _FAULTS = {
         "was left in the middle of a change. Open it once with a program that may write to it.",
     ),
 }
-#: A database in WAL mode that nobody else has open, in a directory that we may not write to.
-_NO_WAL = sqlite3.SQLITE_READONLY_DIRECTORY
+#: What a database in WAL mode that nobody else has open is for who may not write to its directory,
+#: or whom systemd shows it as one of a read-only file system.
+_NO_WAL = (sqlite3.SQLITE_READONLY_DIRECTORY, sqlite3.SQLITE_CANTOPEN)
 
 
 class SqliteConnection:
@@ -70,13 +71,13 @@ class SqliteConnection:
         try:
             return self._look(username, seconds, "mode=ro")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != _NO_WAL:
+            before = self._state()
+            if before is None or error.sqlite_errorcode not in _NO_WAL:
                 raise
         # What SQLite wants to make there is of use only while somebody writes. If nobody did so
         # until we have read, nothing is missing from the file itself.
-        before = self._state()
         rows = self._look(username, seconds, "mode=ro&immutable=1")
-        if before is None or before != self._state():
+        if before != self._state():
             text = f"{self._path} was written to while it was read."
             raise unavailable(Reason.CONFLICT, text, "Let this user write to its directory.")
         return rows
@@ -92,8 +93,8 @@ class SqliteConnection:
             return Rows([column[0] for column in cursor.description], rows)
 
     def _state(self) -> tuple[int, ...] | None:
-        """Answer what changes when somebody writes; None while somebody does."""
-        if os.path.exists(f"{self._path}-wal"):
+        """Answer what changes when somebody writes; None while somebody does, and for no file."""
+        if os.path.exists(f"{self._path}-wal") or not self._path.is_file():
             return None
         found = self._path.stat()
         return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
