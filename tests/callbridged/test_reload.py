@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,9 @@ class ReloadCase(SynchronousTestCase):
     """A Call Bridge with users in a file."""
 
     def setUp(self) -> None:
-        self.directory = Path(self.mktemp()).absolute()
+        # Not below the test runner's directory: a UNIX socket path has at most 107 bytes.
+        self.directory = Path(tempfile.mkdtemp(prefix="reload-"))
+        self.addCleanup(shutil.rmtree, self.directory)
         self.ca = CertificateAuthority(self.directory)
         self.ca.issue("cb1", dns=["cb1.example.com"])
         for name in ("secret", "users", "code"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,9 @@ class ReloadCase(SynchronousTestCase):
     """A server for example.com and example.org, with the certificates ``com`` and ``org``."""
 
     def setUp(self) -> None:
-        self.directory = Path(self.mktemp()).absolute()
+        # Not below the test runner's directory: a UNIX socket path has at most 107 bytes.
+        self.directory = Path(tempfile.mkdtemp(prefix="reload-"))
+        self.addCleanup(shutil.rmtree, self.directory)
         self.ca = CertificateAuthority(self.directory)
         for name in ("com", "org", "net"):
             self.issue(name)
