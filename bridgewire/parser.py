@@ -181,7 +181,7 @@ class StreamParser(ExpatElementStream):
             return
         if first not in (b"", b"\r"):
             raise _text_between()
-        if kept or self._held or self._in_cdata:  # which a parser that is made anew knew nothing of
+        if kept or self._held:  # which a parser that is made anew knew nothing of
             return
         if self._opening and not self.limits.keep_parser:
             self.parser = None
@@ -347,6 +347,8 @@ class StreamParser(ExpatElementStream):
             super()._onCdata(data)
 
     def _cdata_started(self) -> None:
+        if self._depth == 1:  # also where nothing is in it: what follows might be told as its text
+            raise _text_between()
         self._in_cdata = True
 
     def _cdata_ended(self) -> None:
