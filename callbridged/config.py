@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from callbridged.backends import BackendFault, ConfiguredBackend, configured
-from callbridged.guessing import GuessLimits
+from callbridged.guessing import FAILED_LOGINS
 from callbridged.scram_keys import normal_password
 from daemonkit.hosts import HostPort, parse_domain, parse_host_port, parse_label
 from daemonkit.ini import IniReader, Section, Setting, find_socket
 from daemonkit.section import parse_integer
+from daemonkit.throttle_limits import ThrottleLimits, read_failed_logins
 
 DEFAULT_PATH = Path("/etc/callbridged/callbridged.ini")
 _DEFAULT_SOCKET = Path("/run/callbridged/control.sock")
@@ -115,7 +116,7 @@ class Config:
     users: Users
     guest: Guest
     tokens: Tokens
-    failed_logins: GuessLimits | None
+    failed_logins: ThrottleLimits | None
     settings: tuple[Setting, ...] = field(repr=False, compare=False)
     warnings: tuple[str, ...] = ()
 
@@ -158,7 +159,7 @@ def load(path: Path, *, check_files: bool = True) -> Config:
         _users(reader),
         _guest(reader.section("guest")),
         _tokens(reader.section("tokens")),
-        _failed_logins(reader.section("failed_logins")),
+        read_failed_logins(reader.section("failed_logins"), FAILED_LOGINS, highest=10_000),
         settings=tuple(reader.findings.settings),
         warnings=tuple(dict.fromkeys(reader.findings.warnings)),
     )
@@ -234,13 +235,9 @@ def _users(reader: IniReader) -> Users:
 
 
 def _guest(section: Section) -> Guest:
-    inline = section.secret("access_code")
-    in_file = section.optional_secret_file("access_code_file")
-    if inline and section.has("access_code_file"):
-        section.fault("access_code", "there is an access_code_file as well. Keep one of the two.")
     guest = Guest(
         enabled=section.boolean("enabled", False),
-        access_code=inline or in_file,
+        access_code=section.secret_or_file("access_code"),
         max_guests=section.integer("max_guests", 100, minimum=1, maximum=100_000),
         max_guests_per_network=section.integer(
             "max_guests_per_network", 50, minimum=1, maximum=100_000
@@ -251,7 +248,7 @@ def _guest(section: Section) -> Guest:
         try:
             normal_password(guest.access_code)
         except ValueError as error:
-            key = "access_code" if inline else "access_code_file"
+            key = "access_code" if section.has("access_code") else "access_code_file"
             section.fault(key, f"clients could not send this code ({error}). Choose another.")
     return guest
 
@@ -261,19 +258,6 @@ def _tokens(section: Section) -> Tokens:
         enabled=section.boolean("enabled", True),
         lifetime=section.duration("lifetime", 336 * 3600.0, minimum=60.0, maximum=8760 * 3600.0),
     )
-
-
-def _failed_logins(section: Section) -> GuessLimits | None:
-    enabled = section.boolean("enabled", True)
-    limits = GuessLimits(
-        free=section.integer("free", 5, minimum=1, maximum=1000),
-        most=section.integer("most", 20, minimum=2, maximum=10_000),
-        window=section.duration("window", 600.0, minimum=10.0, maximum=86_400.0),
-        pause=section.duration("pause", 600.0, minimum=1.0, maximum=86_400.0),
-    )
-    if limits.free >= limits.most:
-        section.fault("free", "it must be less than most. Make it smaller.")
-    return limits if enabled else None
 
 
 def _links(text: str) -> int | None:

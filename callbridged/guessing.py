@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from dataclasses import asdict, dataclass
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from daemonkit.networks import network_of
 from daemonkit.throttle import Refused, Throttle, Turn
+from daemonkit.throttle_limits import ThrottleLimits
 from daemonkit.units import format_duration
 
 #: Accounts with a network that they have logged in from, and failures, that are remembered.
@@ -23,20 +23,12 @@ MAX_REMEMBERED = 50_000
 PATIENCE = 3.0
 #: Logins that wait for a turn at the same time; more are refused at once.
 MAX_WAITING = 50
+#: ``[failed_logins]`` of an account.
+FAILED_LOGINS = ThrottleLimits(free=5, most=20, window=600.0, pause=600.0)
 
 
 class TooManyFailures(Exception):
     """The login is not looked at, now; `temporary-auth-failure`. The text is for the log."""
-
-
-@dataclass(frozen=True)
-class GuessLimits:
-    """``free`` failures in each ``window`` cost nothing, ``most`` begin a ``pause``. Seconds."""
-
-    free: int = 5
-    most: int = 20
-    window: float = 600.0
-    pause: float = 600.0
 
 
 class Guessing:
@@ -44,23 +36,15 @@ class Guessing:
 
     log = Logger()
 
-    def __init__(self, clock: IReactorTime, limits: GuessLimits) -> None:
-        self._throttle = Throttle(
-            clock,
-            free=limits.free,
-            most=limits.most,
-            window=limits.window,
-            pause=limits.pause,
-            patience=PATIENCE,
-            size=MAX_REMEMBERED,
-        )
+    def __init__(self, clock: IReactorTime, limits: ThrottleLimits) -> None:
+        self._throttle = Throttle(clock, limits, patience=PATIENCE, size=MAX_REMEMBERED)
         self._limits = limits
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._waiting = 0
 
-    def reconfigure(self, limits: GuessLimits) -> None:
+    def reconfigure(self, limits: ThrottleLimits) -> None:
         """Count by other limits from now on. What was counted before still is."""
-        self._throttle.set_limits(**asdict(limits))
+        self._throttle.set_limits(limits)
         self._limits = limits
 
     def begin(self, peer: str | None, shared: frozenset[str] = frozenset()) -> Guess:

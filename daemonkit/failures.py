@@ -11,6 +11,8 @@ from collections.abc import Hashable
 
 from twisted.internet.interfaces import IReactorTime
 
+from daemonkit.throttle_limits import ThrottleLimits
+
 #: Failures. Levels are computed from times, and come out a little off.
 _TOLERANCE = 1e-6
 #: Of the keys, what is forgotten at once when there are too many.
@@ -21,22 +23,11 @@ class Failures:
     """Those of all keys. Remembers at most ``size`` keys, and as many pauses."""
 
     def __init__(
-        self,
-        clock: IReactorTime,
-        *,
-        free: int,
-        most: int,
-        window: float,
-        pause: float,
-        slowest: float,
-        size: int,
+        self, clock: IReactorTime, limits: ThrottleLimits, *, slowest: float, size: int
     ) -> None:
         """See `daemonkit.throttle.Throttle`."""
         self._clock = clock
-        self._free = free
-        self._most = most
-        self._leak = free / window
-        self._pause = pause
+        self._limits = limits
         self._slowest = slowest
         self._size = size
         #: When a key's bucket will be empty, and when it may be tried next. All leak alike, so the
@@ -48,19 +39,24 @@ class Failures:
         #: When pauses end. All are as long, so the first in here ends first.
         self._pauses: dict[Hashable, float] = {}
 
-    def set_limits(self, *, free: int, most: int, window: float, pause: float) -> None:
+    @property
+    def _leak(self) -> float:
+        """Failures in a second."""
+        return self._limits.free / self._limits.window
+
+    def set_limits(self, limits: ThrottleLimits) -> None:
         """Go on with others: as many failures count as before, ``most`` at most."""
-        now, leak = self._clock.seconds(), free / window
+        now, leak = self._clock.seconds(), limits.free / limits.window
 
         def moved(empty_at: float) -> float:
-            level = min((empty_at - now) * self._leak, most)
+            level = min((empty_at - now) * self._leak, limits.most)
             return now + level / leak if level > 0 else empty_at
 
         self._buckets = {key: (moved(at), next_at) for key, (at, next_at) in self._buckets.items()}
         self._forgotten = moved(self._forgotten)
         # Those that would end later than one that begins now end with it: they stay in order.
-        self._pauses = {key: min(end, now + pause) for key, end in self._pauses.items()}
-        self._free, self._most, self._leak, self._pause = free, most, leak, pause
+        self._pauses = {key: min(end, now + limits.pause) for key, end in self._pauses.items()}
+        self._limits = limits
 
     def level(self, key: Hashable) -> float:
         """Answer how many failures of ``key`` count now; `most` at most."""
@@ -69,7 +65,7 @@ class Failures:
 
     def left(self, key: Hashable) -> int:
         """Answer how many more of ``key``, at once, begin a pause; 1 at least."""
-        return max(1, math.floor(self._most - self.level(key) + _TOLERANCE))
+        return max(1, math.floor(self._limits.most - self.level(key) + _TOLERANCE))
 
     def gap(self, key: Hashable) -> float:
         """Answer the seconds from one attempt of ``key`` to the next: 0, and then 1, 2, 4, ..."""
@@ -82,17 +78,19 @@ class Failures:
     def count(self, key: Hashable) -> bool:
         """Count one more. True where a pause begins."""
         now = self._clock.seconds()
-        level = min(self.level(key) + 1.0, self._most)
+        level = min(self.level(key) + 1.0, self._limits.most)
         if key not in self._buckets and len(self._buckets) >= self._size:
             self._make_room()
         self._buckets[key] = (now + level / self._leak, now + self._gap(level))
         self._end_pauses()
-        may_go_on = level <= self._most - 1 + _TOLERANCE  # some has leaked out since the first
+        may_go_on = (
+            level <= self._limits.most - 1 + _TOLERANCE
+        )  # some has leaked out since the first
         # With too many pauses the older ones stay: who has one does not get rid of it by making
         # others. Whoever gets none is still slowed down.
         if may_go_on or key in self._pauses or len(self._pauses) >= self._size:
             return False
-        self._pauses[key] = now + self._pause
+        self._pauses[key] = now + self._limits.pause
         return True
 
     def paused(self, key: Hashable) -> float:
@@ -114,7 +112,7 @@ class Failures:
         return was_paused
 
     def _gap(self, level: float) -> float:
-        above = math.ceil(level - self._free - _TOLERANCE)
+        above = math.ceil(level - self._limits.free - _TOLERANCE)
         return min(self._slowest, 2.0 ** min(above - 1, 30)) if above > 0 else 0.0
 
     def _make_room(self) -> None:

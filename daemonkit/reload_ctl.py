@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import textwrap
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -12,7 +11,7 @@ from typing import Any
 
 from daemonkit import calling
 from daemonkit.ctl import Frame, show
-from daemonkit.terminal import WIDTH, pairs, printable
+from daemonkit.terminal import pairs, printable, wrapped
 
 #: Seconds to wait for the daemon: a reload may be under way, and this one is the next.
 TIMEOUT = 60.0
@@ -45,7 +44,7 @@ def describe_reload(answer: Mapping[str, Any] | None) -> Iterator[str]:
     said = "" if answer["ok"] else "failed; what was in use before still is"
     yield from pairs([("Last reload", f"{at} {said}")])
     for fault in answer["faults"]:
-        yield from _wrapped(fault)
+        yield from wrapped("  ", fault, 4)
     if answer["needs_restart"]:
         yield from pairs([("Needs a restart", ", ".join(answer["needs_restart"]))])
 
@@ -60,10 +59,3 @@ def _reloaded(answer: Mapping[str, Any]) -> Iterator[str]:
 def _failed(faults: list[str]) -> str:
     lines = "".join(f"\n  {printable(one)}" for one in faults)
     return f"not reloaded, and all that was in use before still is:{lines}"
-
-
-def _wrapped(text: str) -> Iterator[str]:
-    yield from textwrap.wrap(
-        printable(text), WIDTH, initial_indent="  ", subsequent_indent="    ",
-        break_on_hyphens=False, break_long_words=False,
-    )  # fmt: skip

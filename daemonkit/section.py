@@ -248,6 +248,18 @@ class Section:
             self._warn_if_exposed(self._findings.path)
         return value
 
+    def secret_or_file(self, key: str) -> str:
+        """Answer a secret that stands in ``key``, or in the file that ``KEY_file`` names.
+
+        The empty text where there is neither.
+        """
+        inline = self.secret(key)
+        in_file = self.optional_secret_file(f"{key}_file")
+        if inline and self.has(f"{key}_file"):
+            article = "an" if key.startswith(("a", "e", "i", "o", "u")) else "a"
+            self.fault(key, f"there is {article} {key}_file as well. Keep one of the two.")
+        return inline or in_file
+
     def _warn_if_exposed(self, path: Path) -> None:
         if files.others_may_read(path):
             self._findings.warnings.append(

@@ -64,16 +64,24 @@ def printable(value: object) -> str:
 
 def pairs(rows: Iterable[tuple[str, object]], indent: int = 0) -> list[str]:
     """Answer lines of two columns, ``Label:  value``, with long values wrapped below themselves."""
-    shown = [(f"{label}:", printable(value)) for label, value in rows]
+    shown = [(f"{label}:", value) for label, value in rows]
     column = indent + max((len(label) for label, _ in shown), default=0) + 1
-    lines = []
+    lines: list[str] = []
     for label, value in shown:
-        wrapped = textwrap.wrap(
-            value, max(WIDTH - column, 20), break_on_hyphens=False, break_long_words=False
-        )
-        lines.append((" " * indent + label).ljust(column) + (wrapped[0] if wrapped else ""))
-        lines += [" " * column + more for more in wrapped[1:]]
+        lines += wrapped((" " * indent + label).ljust(column), value, column)
     return [line.rstrip() for line in lines]
+
+
+def wrapped(head: str, text: object, column: int) -> list[str]:
+    """Answer ``head`` and behind it ``text`` as one or more lines, all beginning at ``column``.
+
+    ``head`` reaches to there, whatever colours are in it.
+    """
+    lines = textwrap.wrap(
+        printable(text), max(WIDTH - column, 20), break_on_hyphens=False, break_long_words=False
+    )
+    first, *others = lines or [""]
+    return [head + first, *(" " * column + line for line in others)]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:

@@ -31,6 +31,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from daemonkit.failures import Failures
+from daemonkit.throttle_limits import ThrottleLimits
 
 #: Seconds that an attempt is taken for a failure that is still to come. One that takes longer is
 #: slow, through no fault of its key, and holds up nobody.
@@ -122,25 +123,19 @@ class Throttle:
     def __init__(
         self,
         clock: IReactorTime,
+        limits: ThrottleLimits,
         *,
-        free: int,
-        most: int,
-        window: float,
-        pause: float,
         slowest: float = 8.0,
         patience: float = 10.0,
         size: int = 50_000,
     ) -> None:
-        """``free`` < ``most``: failures. ``window``, ``pause``, ``slowest``, ``patience``: seconds.
+        """``slowest``: the longest time from one turn to the next, in seconds.
 
-        ``slowest``: the longest time from one turn to the next. ``patience``: who would have to
-        wait longer for a turn is refused at once.
+        ``patience``: who would have to wait longer for a turn is refused at once, in seconds.
         """
         self._clock = clock
         self._patience = patience
-        self._failures = Failures(
-            clock, free=free, most=most, window=window, pause=pause, slowest=slowest, size=size
-        )
+        self._failures = Failures(clock, limits, slowest=slowest, size=size)
         self._lanes: dict[Hashable, _Lane] = {}
 
     async def turn(self, key: Hashable) -> Turn:
@@ -173,9 +168,9 @@ class Throttle:
             self._tidy(key, lane)
             raise
 
-    def set_limits(self, *, free: int, most: int, window: float, pause: float) -> None:
-        """Go on with others. What was counted stays, and pauses become no longer than ``pause``."""
-        self._failures.set_limits(free=free, most=most, window=window, pause=pause)
+    def set_limits(self, limits: ThrottleLimits) -> None:
+        """Go on with others. What was counted stays, and pauses become no longer than theirs."""
+        self._failures.set_limits(limits)
 
     def ready(self, key: Hashable) -> bool:
         """True where a turn would come at once."""

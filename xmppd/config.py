@@ -10,7 +10,8 @@ from typing import Literal, cast, get_args
 from daemonkit.hosts import parse_domain, parse_name
 from daemonkit.ini import IniReader, Section, Setting, find_socket
 from daemonkit.listen import parse_listen
-from xmppd.config_limits import FailedLoginLimits, Limits, read_failed_logins, read_limits
+from daemonkit.throttle_limits import ThrottleLimits, read_failed_logins
+from xmppd.config_limits import FAILED_LOGINS, Limits, read_limits
 from xmppd.external_services import ExternalServices, read_external_services
 from xmppd.networks import Network, parse_network
 from xmppd.web.urls import (
@@ -128,7 +129,7 @@ class Config:
     login: Login
     session: Session
     limits: Limits
-    failed_logins: FailedLoginLimits | None
+    failed_logins: ThrottleLimits | None
     further_domains: tuple[ServedDomain, ...]
     external_services: Mapping[str, ExternalServices]
     settings: tuple[Setting, ...] = field(repr=False, compare=False)
@@ -216,7 +217,9 @@ def load(path: Path, *, check_files: bool = True) -> Config:
             ),
         ),
         limits=read_limits(reader.section("limits")),
-        failed_logins=read_failed_logins(reader.section("failed_logins")),
+        failed_logins=read_failed_logins(
+            reader.section("failed_logins"), FAILED_LOGINS, highest=100_000
+        ),
         further_domains=further_domains,
         external_services=read_external_services(
             reader, [ours.domain, *(one.name for one in further_domains)]

@@ -1,14 +1,17 @@
-"""The settings of xmppd.ini that say how much is too much: ``[limits]`` and ``[failed_logins]``."""
+"""The settings of xmppd.ini that say how much is too much."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from daemonkit.ini import Section
+from daemonkit.throttle_limits import ThrottleLimits
 from xmppd.networks import Network, parse_network
 
 #: No limit on connections is higher than this; the kernel has one that is lower.
 _MANY = 1_000_000
+#: ``[failed_logins]`` of a network, behind which there may be many people.
+FAILED_LOGINS = ThrottleLimits(free=20, most=50, window=600.0, pause=300.0)
 
 
 @dataclass(frozen=True)
@@ -25,16 +28,6 @@ class Limits:
     unlimited_networks: tuple[Network, ...] = ()
 
 
-@dataclass(frozen=True)
-class FailedLoginLimits:
-    """``[failed_logins]``: as `daemonkit.throttle` has them. ``window``, ``pause``: seconds."""
-
-    free: int = 20
-    most: int = 50
-    window: float = 600.0
-    pause: float = 300.0
-
-
 def read_limits(section: Section) -> Limits:
     """Answer what ``[limits]`` says."""
     default = Limits()
@@ -49,18 +42,3 @@ def read_limits(section: Section) -> Limits:
         max_not_logged_in_per_address=places("max_not_logged_in_per_address"),
         unlimited_networks=section.items("unlimited_networks", parse_network, (), separator=","),
     )
-
-
-def read_failed_logins(section: Section) -> FailedLoginLimits | None:
-    """Answer what ``[failed_logins]`` says; None where they are not to be counted."""
-    default = FailedLoginLimits()
-    enabled = section.boolean("enabled", True)
-    limits = FailedLoginLimits(
-        free=section.integer("free", default.free, minimum=1, maximum=10_000),
-        most=section.integer("most", default.most, minimum=2, maximum=100_000),
-        window=section.duration("window", default.window, minimum=10.0, maximum=86_400.0),
-        pause=section.duration("pause", default.pause, minimum=1.0, maximum=86_400.0),
-    )
-    if limits.free >= limits.most:
-        section.fault("free", "it must be less than most. Make it smaller.")
-    return limits if enabled else None

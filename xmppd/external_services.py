@@ -155,17 +155,15 @@ def read_external_services(
 
 def _read(section: Section) -> ExternalServices:
     services = section.items("services", parse_service, ())
-    inline = section.secret("secret")
-    in_file = section.optional_secret_file("secret_file")
-    if inline and section.has("secret_file"):
-        section.fault("secret", "there is a secret_file as well. Keep one of the two.")
+    secret = section.secret_or_file("secret")
+    has_secret = section.has("secret") or section.has("secret_file")
     if len(set(services)) < len(services):
         section.fault("services", "one is there twice. Remove one of the two.")
-    if any(one.restricted for one in services) and not (inline or section.has("secret_file")):
+    if any(one.restricted for one in services) and not has_secret:
         section.fault(
             "secret_file",
             "nobody could log in to the TURN servers. Put what coturn has as static-auth-secret "
             "into a file, and name it here.",
         )
     lifetime = section.duration("lifetime", 12 * 3600.0, minimum=60.0, maximum=168 * 3600.0)
-    return ExternalServices(services, inline or in_file, lifetime)
+    return ExternalServices(services, secret, lifetime)

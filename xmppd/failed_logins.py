@@ -9,7 +9,6 @@ have tokens get in beside somebody who guesses from behind the same address.
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import asdict
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -18,8 +17,8 @@ from daemonkit.hosts import is_address
 from daemonkit.networks import network_of
 from daemonkit.quiet import Quiet
 from daemonkit.throttle import Refused, Throttle, Turn
+from daemonkit.throttle_limits import ThrottleLimits
 from daemonkit.units import format_duration
-from xmppd.config_limits import FailedLoginLimits
 
 #: Conditions (RFC 6120 section 6.5) that say that somebody has looked.
 COUNTED = frozenset(
@@ -40,11 +39,6 @@ _REFUSED = (
 )
 
 
-def new_throttle(clock: IReactorTime, limits: FailedLoginLimits | None) -> Throttle | None:
-    """Answer what counts by these limits; None: nothing is counted."""
-    return None if limits is None else Throttle(clock, **asdict(limits))
-
-
 class FailedLogins:
     """Those of all networks."""
 
@@ -53,27 +47,29 @@ class FailedLogins:
     def __init__(
         self,
         clock: IReactorTime,
-        throttle: Throttle | None = None,
+        limits: ThrottleLimits | None = None,
         unlimited: Container[str] = (),
     ) -> None:
-        """``throttle`` None: nothing is counted. ``unlimited``: addresses that are not counted.
+        """``limits`` None: nothing is counted. ``unlimited``: addresses that are not counted.
 
         The proxies that are trusted must be among them: where one does not say who its client is,
         its own address stands for all of them.
         """
         self._clock = clock
-        self._throttle = throttle
-        self._unlimited = unlimited
+        self._throttle: Throttle | None = None
         self._quiet = Quiet(clock)
+        self.reconfigure(limits, unlimited)
 
-    def reconfigure(self, limits: FailedLoginLimits | None, unlimited: Container[str]) -> None:
+    def reconfigure(self, limits: ThrottleLimits | None, unlimited: Container[str]) -> None:
         """Count by other limits from now on. What was counted before still is, unless ``limits`` is
         None: then nothing is counted any more."""
         self._unlimited = unlimited
-        if limits is None or self._throttle is None:
-            self._throttle = new_throttle(self._clock, limits)
+        if limits is None:
+            self._throttle = None
+        elif self._throttle is None:
+            self._throttle = Throttle(self._clock, limits)
         else:
-            self._throttle.set_limits(**asdict(limits))
+            self._throttle.set_limits(limits)
 
     def counts(self, peer: str, mechanism: str) -> bool:
         """True where a login from ``peer`` by ``mechanism`` has to wait for its turn."""

@@ -24,7 +24,7 @@ from xmppd.config import ClientPort, Config
 from xmppd.control import commands
 from xmppd.domain import Domain, load_contexts
 from xmppd.ending import end_for_callbridge
-from xmppd.failed_logins import FailedLogins, new_throttle
+from xmppd.failed_logins import FailedLogins
 from xmppd.listeners import listener
 from xmppd.login import Logins
 from xmppd.places import Places
@@ -73,8 +73,7 @@ class Server:
         client = config.client
         limits = config.limits
         unlimited = unlimited_networks(config)
-        throttle = new_throttle(reactor, config.failed_logins)
-        self.failed_logins = FailedLogins(reactor, throttle, unlimited)
+        self.failed_logins = FailedLogins(reactor, config.failed_logins, unlimited)
         self.clients = Clients(
             clock=reactor,
             domains=self.domains,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from bridgewire.steps import Step, StepFailure
-from daemonkit.terminal import WIDTH, paint, printable
+from daemonkit.terminal import paint, wrapped
 from daemonkit.units import format_duration
 
 #: Where the texts begin: behind number, name and outcome of a step.
@@ -112,7 +111,7 @@ class Report:
         if self.warnings:
             yield ""
             for warning in self.warnings:
-                yield from _wrapped(f"{paint('WARNING', 'yellow')}  ", warning, len("WARNING  "))
+                yield from wrapped(f"{paint('WARNING', 'yellow')}  ", warning, len("WARNING  "))
         yield ""
         yield self._verdict()
 
@@ -137,14 +136,6 @@ def _lines(outcome: Outcome) -> Iterator[str]:
     word = paint("ok", "green") + "    " if good else paint("FAILED", "red")
     took = "" if outcome.seconds is None else f" ({format_duration(outcome.seconds)})"
     text = outcome.text if outcome.failure is None else f"{outcome.failure.reason}: {outcome.text}"
-    yield from _wrapped(f"{head}{word}  ", text + took, _COLUMN)
+    yield from wrapped(f"{head}{word}  ", text + took, _COLUMN)
     if outcome.failure is not None and outcome.failure.remedy:
-        yield from _wrapped(" " * _COLUMN, outcome.failure.remedy, _COLUMN)
-
-
-def _wrapped(head: str, text: str, column: int) -> Iterator[str]:
-    lines = textwrap.wrap(
-        printable(text), WIDTH - column, break_on_hyphens=False, break_long_words=False
-    )
-    for number, line in enumerate(lines or [""]):
-        yield (head if number == 0 else " " * column) + line
+        yield from wrapped(" " * _COLUMN, outcome.failure.remedy, _COLUMN)

@@ -7,8 +7,8 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from callbridged.config import Config, Dns, Guest, Link, Tokens, load
-from callbridged.guessing import GuessLimits
 from daemonkit.ini import ConfigurationFault
+from daemonkit.throttle_limits import ThrottleLimits
 
 SHIPPED = Path(__file__).resolve().parents[2] / "etc" / "callbridged" / "callbridged.ini"
 
@@ -184,7 +184,7 @@ class ConfigTests(ConfigTestCase):
 
     def test_failed_logins(self) -> None:
         """They count, unless it says otherwise; those that are free are fewer than too many."""
-        self.assertEqual(self.load().failed_logins, GuessLimits(5, 20, 600.0, 600.0))
+        self.assertEqual(self.load().failed_logins, ThrottleLimits(5, 20, 600.0, 600.0))
         self.assertIsNone(self.load(failed_logins="enabled = no\n").failed_logins)
         self.assertIn("less than most", self.faults(failed_logins="free = 9\nmost = 9\n"))
 

@@ -10,13 +10,14 @@ from bridgewire.login import LoginReply, LoginRequest
 from bridgewire.namespaces import ERRORS
 from bridgewire.sasl import failure_condition
 from callbridged.backends import BackendUnavailable
-from callbridged.guessing import MAX_WAITING, Guessing, GuessLimits
+from callbridged.guessing import MAX_WAITING, Guessing
 from callbridged.guests import Guests
 from callbridged.login import LoginService
+from daemonkit.throttle_limits import ThrottleLimits
 from tests.callbridged.logins import LINK, LoginCase
 from tests.callbridged.people import ScramUser, plain
 
-LIMITS = GuessLimits(free=2, most=6, window=600.0, pause=300.0)
+LIMITS = ThrottleLimits(free=2, most=6, window=600.0, pause=300.0)
 HOME, ELSEWHERE = "192.0.2.1", "203.0.113.7"
 
 

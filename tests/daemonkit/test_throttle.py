@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,8 +12,10 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from daemonkit.throttle import Refused, Throttle, Turn
+from daemonkit.throttle_limits import ThrottleLimits
 
 FREE, MOST, WINDOW, PAUSE = 5, 12, 60.0, 300.0
+LIMITS = ThrottleLimits(FREE, MOST, WINDOW, PAUSE)
 
 
 class ThrottleCase(SynchronousTestCase):
@@ -22,9 +25,8 @@ class ThrottleCase(SynchronousTestCase):
         self.clock = Clock()
         self.throttle = self.make()
 
-    def make(self, **more: float) -> Throttle:
-        wanted = {"free": FREE, "most": MOST, "window": WINDOW, "pause": PAUSE, **more}
-        return Throttle(self.clock, **wanted)  # type: ignore[arg-type]
+    def make(self, limits: ThrottleLimits = LIMITS, **more: float) -> Throttle:
+        return Throttle(self.clock, limits, **more)  # type: ignore[arg-type]
 
     def ask(self, key: str = "a") -> Deferred[Turn]:
         return Deferred.fromCoroutine(self.throttle.turn(key))
@@ -74,7 +76,7 @@ class OneKeyTests(ThrottleCase):
 
     def test_after_a_pause(self) -> None:
         """What has not leaked out during a pause counts: the next one comes sooner."""
-        self.throttle = self.make(pause=60.0, slowest=0.0)
+        self.throttle = self.make(replace(LIMITS, pause=60.0), slowest=0.0)
         for _ in range(MOST):
             self.take().failed()
         self.clock.advance(60.0)
@@ -283,7 +285,7 @@ class ManyKeysTests(ThrottleCase):
     def test_never_too_few(self, walk: list[tuple[int, float]]) -> None:
         """No key has fewer failures than it had in truth, however many others there are."""
         self.setUp()
-        self.throttle = self.make(size=3, most=1000, slowest=0.0)
+        self.throttle = self.make(replace(LIMITS, most=1000), size=3, slowest=0.0)
         truth: Counter[int] = Counter()
         for key, pause in walk:
             turn = self.successResultOf(Deferred.fromCoroutine(self.throttle.turn(key)))
@@ -309,8 +311,7 @@ class OtherLimitsTests(ThrottleCase):
     """Limits that change on the way."""
 
     def change(self, **limits: float) -> None:
-        wanted = {"free": FREE, "most": MOST, "window": WINDOW, "pause": PAUSE, **limits}
-        self.throttle.set_limits(**wanted)  # type: ignore[arg-type]
+        self.throttle.set_limits(replace(LIMITS, **limits))  # type: ignore[arg-type]
 
     def pause(self, key: str = "a") -> None:
         """Fail until there is a pause."""

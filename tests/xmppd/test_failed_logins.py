@@ -10,7 +10,7 @@ from twisted.words.xish.domish import Element
 from bridgewire.login import LoginReply
 from bridgewire.namespaces import CLIENT, ERRORS, SASL
 from bridgewire.sasl import CONDITIONS, sasl_failure, sasl_message
-from daemonkit.throttle import Throttle
+from daemonkit.throttle_limits import ThrottleLimits
 from tests.support.memory import Peer
 from tests.xmppd.test_client_stream import AUTH, ClientCase
 from tests.xmppd.test_sasl2 import AGENT, AUTHENTICATE, FAST
@@ -34,9 +34,9 @@ class FailedLoginsCase(ClientCase):
         self.clients.unauthenticated = Places(0, 0)
 
     def failed_logins(self) -> FailedLogins:
-        throttle = Throttle(self.clock, free=FREE, most=MOST, window=WINDOW, pause=PAUSE)
+        limits = ThrottleLimits(free=FREE, most=MOST, window=WINDOW, pause=PAUSE)
         proxies = Networks((ip_network("198.51.100.0/24"),))
-        return FailedLogins(self.clock, throttle, proxies)
+        return FailedLogins(self.clock, limits, proxies)
 
     def from_(self, host: str) -> Peer:
         """A client that is offered mechanisms."""

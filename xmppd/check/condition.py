@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from daemonkit.terminal import WIDTH, paint, printable
+from daemonkit.terminal import paint, wrapped
 
 
 class Result(StrEnum):
@@ -39,19 +37,11 @@ class Condition:
             "remedy": self.remedy,
         }
 
-    def lines(self) -> Iterator[str]:
+    def lines(self) -> list[str]:
         """Answer it for people."""
-        column = len("SUCCESS  ")
-        said = printable(f"{self.about}: {self.text} {self.remedy}".strip())
-        wrapped = textwrap.wrap(
-            said, WIDTH - column, break_on_hyphens=False, break_long_words=False
-        )
-        for number, line in enumerate(wrapped):
-            yield (
-                f"{paint(self.result, _COLOURS[self.result])}  {line}"
-                if number == 0
-                else " " * column + line
-            )
+        head = f"{paint(self.result, _COLOURS[self.result])}  "
+        said = f"{self.about}: {self.text} {self.remedy}".strip()
+        return wrapped(head, said, len("SUCCESS  "))
 
 
 def success(about: str, text: str) -> Condition:

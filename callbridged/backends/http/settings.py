@@ -148,14 +148,10 @@ def _warn(ini: IniReader, settings: HookSettings) -> None:
 
 
 def _bearer_token(section: Section) -> str:
-    inline = section.secret("bearer_token")
-    in_file = section.optional_secret_file("bearer_token_file")
-    if inline and section.has("bearer_token_file"):
-        section.fault("bearer_token", "there is a bearer_token_file as well. Keep one of the two.")
-    token = inline or in_file
+    token = section.secret_or_file("bearer_token")
     if token and not fullmatch(r"[A-Za-z0-9._~+/-]+=*", token):
         section.fault(
-            "bearer_token" if inline else "bearer_token_file",
+            "bearer_token" if section.has("bearer_token") else "bearer_token_file",
             "a bearer token has letters, digits and -._~+/ in it, and may end with = (RFC 6750). "
             "Choose another.",
         )

@@ -116,7 +116,7 @@ def _way(section: Section) -> UserSearch | Template:
         scope=section.choice("scope", get_args(Scope), "sub"),
         filter=section.parsed("filter", parse_filter, parse_filter("(uid={username})")),
         bind_dn=section.parsed("bind_dn", _bind_name, ""),
-        bind_password=_bind_password(section),
+        bind_password=section.secret_or_file("bind_password"),
     )
     if user_dn is not None:
         for key in ("base", "scope", "filter", "bind_dn", "bind_password", "bind_password_file"):
@@ -137,16 +137,6 @@ def _way(section: Section) -> UserSearch | Template:
     if has_password and not section.has("bind_dn"):
         section.fault("bind_dn", "there is a password, and nobody whose it is. Name the account.")
     return found
-
-
-def _bind_password(section: Section) -> str:
-    inline = section.secret("bind_password")
-    in_file = section.optional_secret_file("bind_password_file")
-    if inline and section.has("bind_password_file"):
-        section.fault(
-            "bind_password", "there is a bind_password_file as well. Keep one of the two."
-        )
-    return inline or in_file
 
 
 def _check_tls(section: Section, settings: LdapSettings) -> None:
