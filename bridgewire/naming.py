@@ -9,6 +9,8 @@ from cryptography import x509
 
 #: id-on-dnsSRV (RFC 4985).
 _SRV_NAME = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.7")
+#: Days before the end of a certificate that are worth a warning.
+EXPIRES_SOON = 30
 #: How many names, and how much of each, are shown: a peer may send thousands.
 _SHOWN_NAMES = 10
 _SHOWN_LENGTH = 100
@@ -74,6 +76,11 @@ def outside_validity(certificate: x509.Certificate, now: datetime) -> str | None
     if now < start:
         return f"is not valid before {start:%Y-%m-%d %H:%M} UTC"
     return None
+
+
+def days_left(certificate: x509.Certificate, now: datetime) -> int:
+    """Answer the whole days until the end of its validity; less than 0 after it."""
+    return (certificate.not_valid_after_utc - now).days
 
 
 def _ia5string(der: bytes) -> str | None:

@@ -139,7 +139,8 @@ class _FixedAnswer:
         return getattr(self._reactor, name)
 
     def installNameResolver(self, resolver: IHostnameResolver) -> IHostnameResolver:
-        raise NotImplementedError
+        installed: IHostnameResolver = self._reactor.installNameResolver(resolver)
+        return installed
 
     def resolveHostName(
         self,

@@ -10,7 +10,7 @@ from bridgewire.session_end import MAX_REASON, is_reason
 from bridgewire.username import parse_username
 from callbridged.config import control_socket, load
 from daemonkit.calling import call
-from daemonkit.ctl import Frame, show
+from daemonkit.ctl import Frame, argument, show
 from daemonkit.terminal import CtlFailure, table
 from daemonkit.units import format_duration
 
@@ -28,10 +28,13 @@ def add_commands(frame: Frame) -> None:
         "callbridgectl user passwd or user del.",
     )
     command.add_argument(
-        "user", metavar="USER[/RESOURCE]", type=_whom, help="all sessions of the user, or one"
+        "user",
+        metavar="USER[/RESOURCE]",
+        type=argument(_whom),
+        help="all sessions of the user, or one",
     )
     command.add_argument(
-        "--reason", metavar="TEXT", type=_reason, default="", help="told to the client"
+        "--reason", metavar="TEXT", type=argument(_reason), default="", help="told to the client"
     )
     frame.command("guests", guests, "who is there without an account")
 
@@ -47,7 +50,7 @@ def kick(options: argparse.Namespace) -> None:
         config.control_socket,
         "kick",
         TIMEOUT,
-        user=_name(name),
+        user=parse_username(name),
         resource=resource,
         reason=options.reason,
     )
@@ -77,19 +80,12 @@ def guests(options: argparse.Namespace) -> None:
 def _whom(text: str) -> tuple[str, str | None]:
     user, slash, resource = text.partition("/")
     if slash and not resource:
-        raise argparse.ArgumentTypeError("there is nothing behind the slash")
-    _name(user.partition("@")[0])
+        raise ValueError("there is nothing behind the slash")
+    parse_username(user.partition("@")[0])
     return user, resource or None
-
-
-def _name(text: str) -> str:
-    try:
-        return parse_username(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _reason(text: str) -> str:
     if not is_reason(text):
-        raise argparse.ArgumentTypeError(f"up to {MAX_REASON} characters in one line")
+        raise ValueError(f"up to {MAX_REASON} characters in one line")
     return text

@@ -7,7 +7,7 @@ import argparse
 from bridgewire.username import parse_username
 from callbridged.config import control_socket
 from daemonkit.calling import call
-from daemonkit.ctl import Frame, show
+from daemonkit.ctl import Frame, argument, show
 from daemonkit.terminal import table
 from daemonkit.units import format_duration
 
@@ -21,7 +21,9 @@ def add_commands(frame: Frame) -> None:
         "let a user log in again now, whose logins are paused",
         details="Their failed logins are forgotten. Who guesses may then guess again.",
     )
-    command.add_argument("user", metavar="USER", type=_name, help="as callbridgectl paused lists")
+    command.add_argument(
+        "user", metavar="USER", type=argument(parse_username), help="as callbridgectl paused lists"
+    )
 
 
 def paused(options: argparse.Namespace) -> None:
@@ -40,10 +42,3 @@ def unpause(options: argparse.Namespace) -> None:
     answer = call(socket, "unpause", user=options.user)
     was = "may log in again" if answer["was_paused"] else "was not paused; failures are forgotten"
     show(options, answer, lambda: [f"{answer['user']} {was}."])
-
-
-def _name(text: str) -> str:
-    try:
-        return parse_username(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None

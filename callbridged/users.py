@@ -14,7 +14,7 @@ from callbridged.ending_ctl import TIMEOUT, said_of
 from callbridged.scram_keys import ITERATIONS, MAX_ITERATIONS, MIN_ITERATIONS, SCHEMES, ScramKeys
 from callbridged.scram_text import format_keys
 from daemonkit.calling import CommandError, NotRunning, call
-from daemonkit.ctl import Frame, show
+from daemonkit.ctl import Frame, argument, show
 from daemonkit.replace import directory_lock, replace_file
 from daemonkit.terminal import CtlFailure, read_secret, table
 
@@ -27,12 +27,14 @@ def add_commands(frame: Frame) -> None:
         ("passwd", passwd, "give a user another password"),
     ):
         command = frame.command(name, run, about, within=user)
-        command.add_argument("name", metavar="NAME", type=_name, help=_NAME_HELP)
+        command.add_argument("name", metavar="NAME", type=argument(parse_username), help=_NAME_HELP)
         _add_iterations(command)
     command = frame.command("del", delete, "remove a user", within=user)
-    command.add_argument("name", metavar="NAME", type=_name, help=_NAME_HELP)
+    command.add_argument("name", metavar="NAME", type=argument(parse_username), help=_NAME_HELP)
     command = frame.command("list", list_, "who is there, and by which mechanisms", within=user)
-    command.add_argument("name", metavar="NAME", nargs="?", type=_name, help="only this user")
+    command.add_argument(
+        "name", metavar="NAME", nargs="?", type=argument(parse_username), help="only this user"
+    )
     command = frame.command("scram", scram, _SCRAM, within=user)
     command.add_argument(
         "--mechanism",
@@ -47,7 +49,7 @@ def _add_iterations(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--iterations",
         metavar="N",
-        type=_iterations,
+        type=argument(_iterations),
         default=ITERATIONS,
         help=f"of PBKDF2; more is slower to guess and to log in (default: {ITERATIONS})",
     )
@@ -222,14 +224,7 @@ def _check_there(users: Users, name: str, path: Path) -> None:
         raise CtlFailure(f"{name} is not in {path}. callbridgectl user list shows who is.")
 
 
-def _name(text: str) -> str:
-    try:
-        return parse_username(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
 def _iterations(text: str) -> int:
     if text.isascii() and text.isdigit() and MIN_ITERATIONS <= int(text[:9]) <= MAX_ITERATIONS:
         return int(text)
-    raise argparse.ArgumentTypeError(f"a number from {MIN_ITERATIONS} to {MAX_ITERATIONS}")
+    raise ValueError(f"a number from {MIN_ITERATIONS} to {MAX_ITERATIONS}")

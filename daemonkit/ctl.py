@@ -29,11 +29,13 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from daemonkit.calling import CommandError, NotRunning
 from daemonkit.ini import ConfigurationFault
 from daemonkit.terminal import CtlFailure, fail
+
+T = TypeVar("T")
 
 Command = Callable[[argparse.Namespace], int | None]
 Group = Any  # argparse._SubParsersAction, which has no public name
@@ -105,6 +107,18 @@ class Frame:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         return status or 0
+
+
+def argument(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """Answer a ``type`` for `argparse`: what ``parse`` says in a ValueError is shown to people."""
+
+    def parsed(text: str) -> T:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parsed
 
 
 def show(

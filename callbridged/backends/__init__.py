@@ -25,6 +25,7 @@ from typing import Any
 from twisted.plugin import IPlugin, getPlugins
 from zope.interface import Attribute, Interface
 
+from bridgewire.steps import Reason
 from callbridged.scram_keys import ScramKeys
 from daemonkit.ini import IniReader, Setting
 
@@ -39,6 +40,11 @@ class BackendUnavailable(Exception):
     Clients are told `temporary-auth-failure`. Anything else that a backend raises is told the same,
     and counts as a bug: its traceback is logged.
     """
+
+
+def unavailable(reason: Reason, text: str, remedy: str = "") -> BackendUnavailable:
+    """Answer ``connect-refused: No connection to ... Is the directory up?``; not raised yet."""
+    return BackendUnavailable(f"{reason}: {text} {remedy}".rstrip())
 
 
 class BrokenAccount(BackendUnavailable):
@@ -155,6 +161,17 @@ class IUserBackendFactory(IPlugin):
         ``argument`` is wrong; what may be mended while the daemon runs, such as a directory that
         does not answer, is not a reason.
         """
+
+
+def section_name(prefix: str, argument: str, example: str) -> str:
+    """Answer the NAME in ``prefix:NAME``, a section's. Raises BackendFault where there is none."""
+    name = argument.strip()
+    if not name:
+        raise BackendFault(
+            f"{prefix}: wants the name of a section, like {prefix}:{example} for "
+            f"[{prefix} {example}]."
+        )
+    return name
 
 
 def find_factory(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bridgewire.username import parse_username
 from callbridged.config import load
-from daemonkit.ctl import Frame, show
+from daemonkit.ctl import Frame, argument, show
 from daemonkit.terminal import CtlFailure, read_secret
 
 _EPILOG = """\
@@ -25,7 +25,10 @@ def add_commands(frame: Frame) -> None:
         "check", run, "try every step towards every XMPP server", details=_EPILOG
     )
     command.add_argument(
-        "--login", metavar="USER", type=_name, help="also ask the user backends about a password"
+        "--login",
+        metavar="USER",
+        type=argument(parse_username),
+        help="also ask the user backends about a password",
     )
     command.add_argument(
         "--trace", metavar="FILE", type=Path, help="write what goes over the wire, without secrets"
@@ -50,10 +53,3 @@ def run(options: argparse.Namespace) -> int:
         trace.close()
     show(options, report.as_json(), report.lines)
     return 1 if report.failures else 0
-
-
-def _name(text: str) -> str:
-    try:
-        return parse_username(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None

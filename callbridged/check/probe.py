@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cryptography import x509
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.words.xish.domish import Element
@@ -34,8 +34,6 @@ from callbridged.registration import Registration
 
 #: Seconds by which the two clocks may differ before that is worth a warning.
 CLOCK_SKEW = 30.0
-#: Days before the end of a certificate that are worth one.
-EXPIRES_SOON = 30
 
 
 class Probe:
@@ -115,8 +113,8 @@ class Probe:
 
     def _validity(self, certificate: x509.Certificate) -> str:
         end = certificate.not_valid_after_utc
-        days = (end - datetime.now(UTC)).days
-        if days < EXPIRES_SOON:
+        days = naming.days_left(certificate, datetime.now(UTC))
+        if days < naming.EXPIRES_SOON:
             self._warnings.append(
                 f"The certificate of {self._target} expires in {days} days, on {end:%Y-%m-%d}. "
                 "Renew it on that server, in time."
@@ -199,6 +197,6 @@ class _Nobody:
     def link_registered(self, link: ActiveLink) -> None: ...
     def link_received(self, link: ActiveLink, element: Element) -> None: ...
     def link_draining(self, link: ActiveLink) -> Deferred[None]:
-        raise NotImplementedError
+        return succeed(None)
 
     def link_lost(self, link: ActiveLink) -> None: ...

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import react
 from twisted.python.failure import Failure
 
 from callbridged.check.login import try_login
@@ -16,23 +18,19 @@ from callbridged.config import Config
 
 def run_check(config: Config, trace: Trace, username: str | None, password: str) -> Report:
     """Answer what a check finds; with ``username``, step 12 as well. Ends the reactor."""
-    from twisted.internet import reactor as installed
-
-    reactor: Any = installed
     outcome: list[Report | Failure] = []
 
-    async def work() -> Report:
+    async def work(reactor: Any) -> Report:
         report = await check(reactor, config, trace)
         if username:
             report.login = await try_login(reactor, config, username, password)
         return report
 
-    def begin() -> None:
-        running = Deferred.fromCoroutine(work())
-        running.addBoth(outcome.append).addBoth(lambda _: reactor.stop())
+    def begin(reactor: Any) -> Deferred[None]:
+        return Deferred.fromCoroutine(work(reactor)).addBoth(outcome.append)
 
-    reactor.callWhenRunning(begin)
-    reactor.run()
+    with suppress(SystemExit):  # which is how `react` ends
+        react(begin)
     if not outcome:  # Twisted has taken the signal
         raise KeyboardInterrupt
     found = outcome[0]

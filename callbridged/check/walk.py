@@ -14,7 +14,7 @@ from bridgewire import naming
 from bridgewire.certificates import CertificateFault, check_callbridge_name, load_identity
 from bridgewire.steps import Reason, Step, StepFailure
 from callbridged.bridge import find_servers, link_settings
-from callbridged.check.probe import EXPIRES_SOON, Probe
+from callbridged.check.probe import Probe
 from callbridged.check.report import Outcome, Report, Walk
 from callbridged.check.trace import Trace
 from callbridged.config import Config
@@ -73,10 +73,10 @@ def _settings(config: Config, report: Report, common: list[Outcome]) -> LinkSett
 
 
 def _warn_of_end(certificate: x509.Certificate, report: Report) -> None:
-    left = certificate.not_valid_after_utc - datetime.now(UTC)
-    if 0 <= left.days < EXPIRES_SOON:
+    days = naming.days_left(certificate, datetime.now(UTC))
+    if 0 <= days < naming.EXPIRES_SOON:
         report.warnings.append(
-            f"Our certificate expires in {left.days} days. Renew the file of [tls] certificate in "
+            f"Our certificate expires in {days} days. Renew the file of [tls] certificate in "
             "callbridged.ini in time."
         )
 

@@ -21,8 +21,6 @@ from xmppd.check.condition import Condition, failure, success, warning
 from xmppd.components.registry import Registry, RegistryFault
 from xmppd.config import Config, ServedDomain
 
-#: Days before the end of a certificate that are worth a warning.
-EXPIRES_SOON = 30
 #: Open files with which a busy server runs out of them.
 FEW_FILES = 4096
 _TCP = re.compile(r"tcp(?P<six>6?):(?:port=)?(?P<port>\d+)(?::.*?interface=(?P<host>[^:]*))?")
@@ -91,10 +89,10 @@ def _certificate(config: Config, domain: ServedDomain) -> Iterator[Condition]:
             )
     now = datetime.now(UTC)
     problem = naming.outside_validity(certificate, now)
-    days = (certificate.not_valid_after_utc - now).days
+    days = naming.days_left(certificate, now)
     if problem:
         yield failure(about, f"It {problem}.", "Renew it, or correct this machine's clock.")
-    elif days < EXPIRES_SOON:
+    elif days < naming.EXPIRES_SOON:
         yield warning(about, f"It expires in {days} days.", "Renew it in time.")
     for text in identity.warnings:
         if "expired" not in text:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError, Namespace
+from argparse import Namespace
 from collections.abc import Iterator
 
-from daemonkit.ctl import Frame, show
-from daemonkit.hosts import HostPort, parse_host_port
+from daemonkit.ctl import Frame, argument, show
+from daemonkit.hosts import parse_host_port
 from daemonkit.ini import ConfigurationFault
 from xmppd.check import conditions
 from xmppd.check.condition import Condition, Result, failure, success
@@ -26,7 +26,7 @@ def add_check_command(frame: Frame) -> None:
     command.add_argument(
         "--nameserver",
         metavar="HOST[:PORT]",
-        type=_nameserver,
+        type=argument(parse_host_port),
         help="ask this one for DNS records, and not the system's",
     )
 
@@ -61,10 +61,3 @@ def _conditions(options: Namespace) -> Iterator[Condition]:
     yield from records(config, options.nameserver)
     yield from conditions.limits()
     yield from conditions.clock()
-
-
-def _nameserver(text: str) -> HostPort:
-    try:
-        return parse_host_port(text)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from None

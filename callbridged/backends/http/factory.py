@@ -13,6 +13,7 @@ from callbridged.backends import (
     ISettingsReader,
     IUserBackend,
     IUserBackendFactory,
+    section_name,
 )
 from callbridged.backends.http.settings import HookSettings, read_settings
 from daemonkit.ini import IniReader
@@ -27,9 +28,7 @@ class HttpBackendFactory:
 
     def read(self, argument: str, ini: IniReader) -> HookSettings:
         """Read ``[http NAME]``. Raises BackendFault where no section is named."""
-        if not argument.strip():
-            raise BackendFault("http: wants the name of a section, like http:hook for [http hook].")
-        return read_settings(argument.strip(), ini)
+        return read_settings(section_name(self.prefix, argument, "hook"), ini)
 
     def open(self, argument: HookSettings, reactor: Any) -> IUserBackend:
         """Answer the backend; nothing is asked before the first login. Raises BackendFault."""

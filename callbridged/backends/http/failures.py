@@ -11,9 +11,10 @@ from bridgewire import tls
 from bridgewire.steps import Reason, StepFailure
 from bridgewire.tls_failures import openssl_reasons
 from bridgewire.tls_sides import End, Side
-from callbridged.backends import BackendUnavailable, BrokenAccount
+from callbridged.backends import BackendUnavailable, BrokenAccount, unavailable
 from callbridged.backends.http.messages import BadAnswer
 from callbridged.backends.http.settings import HookSettings
+from callbridged.backends.reaching import our_end, remedy_of
 
 #: Where the protocol is written down.
 PROTOCOL = "docs/web-hook.md"
@@ -21,11 +22,6 @@ PROTOCOL = "docs/web-hook.md"
 
 class TooMuch(Exception):
     """An answer is longer than it may be."""
-
-
-def unavailable(reason: Reason, text: str, remedy: str) -> BackendUnavailable:
-    """``connect-refused: No connection to ... Start it ...``"""
-    return BackendUnavailable(f"{reason}: {text} {remedy}")
 
 
 class Explanations:
@@ -38,12 +34,7 @@ class Explanations:
         section = settings.section
         #: The ends of the TLS connection.
         self.side = Side(
-            End(
-                "the Call Bridge",
-                f"the file of certificate in {section} of callbridged.ini",
-                settings.trust,
-                "clientAuth",
-            ),
+            our_end(section, settings.trust),
             End(
                 "the web hook",
                 "the certificate file of its web server",
@@ -55,12 +46,7 @@ class Explanations:
 
     def not_connected(self, failure: StepFailure) -> BackendUnavailable:
         """No connection: the step is address, connect, tls or certificate."""
-        remedy = failure.remedy
-        if failure.reason in (Reason.CONNECT_REFUSED, Reason.CONNECT_TIMEOUT):
-            remedy = (
-                f"Is the web hook's server up, does url in {self._settings.section} name its port, "
-                "and does the network let this host through?"
-            )
+        remedy = remedy_of(failure, "the web hook's server", self._settings.section)
         return unavailable(failure.reason, failure.text, remedy)
 
     def too_late(self, doing: str) -> BackendUnavailable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -37,7 +38,7 @@ now_utc: Now = partial(datetime.now, UTC)
 
 
 @implementer(IUserBackend)
-class LdapBackend(MultiService):
+class LdapBackend(MultiService, ABC):
     """What both ways to a user's entry have in common."""
 
     log = Logger()
@@ -76,8 +77,9 @@ class LdapBackend(MultiService):
         sent = bindings.to_send(password)
         return False if sent is None else await self._check(username, sent)
 
+    @abstractmethod
     async def _check(self, username: str, password: str) -> bool | str:
-        raise NotImplementedError
+        """Bind with a password that is fit for it, never empty. Raises as `check_password`."""
 
     async def _try(self) -> None:
         """Log in as nobody, so that the log has what is wrong before somebody does."""

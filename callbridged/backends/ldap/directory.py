@@ -12,10 +12,11 @@ from twisted.logger import Logger
 
 from bridgewire.steps import Reason, Step, StepFailure
 from callbridged.attempt import seconds_left
+from callbridged.backends import unavailable
 from callbridged.backends.ldap.interface import Connection, Entry, Result, ResultCode, Say, Search
 from callbridged.backends.ldap.pool import Opener, Pool
 from callbridged.backends.ldap.settings import LdapSettings, UserSearch
-from callbridged.backends.ldap.words import refused, search_account_refused, unavailable
+from callbridged.backends.ldap.words import refused, search_account_refused
 
 T = TypeVar("T")
 
@@ -172,4 +173,4 @@ class Directory:
         try:
             return await pool.run(work, max(0.0, until - self._clock.seconds()))
         except StepFailure as failure:
-            raise unavailable(failure) from None
+            raise unavailable(failure.reason, failure.text, failure.remedy) from None

@@ -8,7 +8,12 @@ from twisted.plugin import IPlugin
 from zope.interface import implementer
 
 from bridgewire.certificates import CertificateFault
-from callbridged.backends import BackendFault, ISettingsReader, IUserBackendFactory
+from callbridged.backends import (
+    BackendFault,
+    ISettingsReader,
+    IUserBackendFactory,
+    section_name,
+)
 from callbridged.backends.addresses import Addresses
 from callbridged.backends.ldap.backend import LdapBackend, SearchBackend, UserDnBackend
 from callbridged.backends.ldap.dialer import Dialer
@@ -32,12 +37,7 @@ class LdapBackendFactory:
 
     def read(self, argument: str, ini: IniReader) -> LdapSettings:
         """Read ``[ldap NAME]``. Raises BackendFault where no section is named."""
-        if not argument.strip():
-            raise BackendFault(
-                "The user backend ldap: wants the name of a section, like ldap:office for [ldap "
-                "office]. Correct backend in [users]."
-            )
-        return read_settings(argument.strip(), ini)
+        return read_settings(section_name(self.prefix, argument, "office"), ini)
 
     def open(self, argument: LdapSettings, reactor: Any) -> LdapBackend:
         """Answer the backend; the directory is asked at the first login. Raises BackendFault."""

@@ -7,10 +7,11 @@ from twisted.python.failure import Failure
 from bridgewire import tls
 from bridgewire.steps import Reason, Step, StepFailure
 from bridgewire.tls_sides import End, Side
-from callbridged.backends import BackendUnavailable
+from callbridged.backends import BackendUnavailable, unavailable
 from callbridged.backends.ldap.interface import Result, ResultCode
 from callbridged.backends.ldap.settings import LdapSettings, UserSearch
 from callbridged.backends.ldap.urls import DirectoryUrl
+from callbridged.backends.reaching import our_end, remedy_of
 
 
 class Words:
@@ -26,12 +27,7 @@ class Words:
         self._url = url
         #: The ends of the TLS connection.
         self._side = Side(
-            End(
-                "the Call Bridge",
-                f"the file of certificate in {section} of callbridged.ini",
-                settings.trust,
-                "clientAuth",
-            ),
+            our_end(section, settings.trust),
             End(
                 f"the directory {url}",
                 "the certificate file of that server",
@@ -44,12 +40,7 @@ class Words:
 
     def not_connected(self, failure: StepFailure) -> StepFailure:
         """No TCP connection, or no address."""
-        remedy = failure.remedy
-        if failure.reason in (Reason.CONNECT_REFUSED, Reason.CONNECT_TIMEOUT):
-            remedy = (
-                f"Is the directory up, does url in {self._section} name its port, and does the "
-                "network let this host through?"
-            )
+        remedy = remedy_of(failure, "the directory", self._section)
         return StepFailure(failure.step, failure.reason, failure.text, remedy)
 
     def lost(self, reason: Failure, *, during_tls: bool) -> StepFailure:
@@ -142,14 +133,7 @@ def refused(settings: LdapSettings, name: str, doing: str, result: Result) -> Ba
     if isinstance(way, UserSearch) and not way.bind_dn and result.code in _NOT_ANONYMOUS:
         remedy = f"It may want to know who searches: set bind_dn in {settings.section}."
     reason = Reason.RESOURCE_LIMIT if result.code in _LIMITS else Reason.POLICY
-    return unavailable(
-        StepFailure(Step.LOGIN, reason, f"{name} has refused {doing}: {result}.", remedy)
-    )
-
-
-def unavailable(failure: StepFailure) -> BackendUnavailable:
-    """``connect-refused: No connection to ... Is the directory up ...?``"""
-    return BackendUnavailable(f"{failure.reason}: {failure.text} {failure.remedy}".rstrip())
+    return unavailable(reason, f"{name} has refused {doing}: {result}.", remedy)
 
 
 _LOOK = "The directory's log may say why."

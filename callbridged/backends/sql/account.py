@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bridgewire.steps import Reason
-from callbridged.backends import BrokenAccount
-from callbridged.backends.sql.failures import unavailable
+from callbridged.backends import BrokenAccount, unavailable
 from callbridged.backends.sql.hashes import Checkable, ScramSecret, parse_hash
 from callbridged.backends.sql.rows import MAX_ROWS, Row, Rows, WrongValue
 from callbridged.scram_keys import OCTETS, SCHEMES, ScramKeys

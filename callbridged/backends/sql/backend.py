@@ -18,6 +18,7 @@ from callbridged.backends import (
     ISettingsReader,
     IUserBackend,
     IUserBackendFactory,
+    section_name,
 )
 from callbridged.backends.sql.account import Account, read_account
 from callbridged.backends.sql.hashes import (
@@ -153,12 +154,7 @@ class SqlBackendFactory:
 
     def read(self, argument: str, ini: IniReader) -> SqlSettings:
         """Read ``[sql NAME]``. Raises BackendFault where there is no name."""
-        if not argument:
-            raise BackendFault(
-                "The user backend sql: wants a name, like sql:meet, and its settings in a section "
-                "[sql meet]. Add the name."
-            )
-        return read_settings(ini.section(f"sql {argument}"))
+        return read_settings(ini.section(f"sql {section_name(self.prefix, argument, 'meet')}"))
 
     def open(self, argument: SqlSettings, reactor: Any) -> SqlBackend:
         """Answer the backend; the database need not be there. Raises BackendFault."""

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from bridgewire.steps import Reason
-from callbridged.backends import BackendUnavailable
+from callbridged.backends import BackendUnavailable, unavailable
 
 if TYPE_CHECKING:
     import psycopg
@@ -41,11 +41,6 @@ _NOT_CONNECTED = (
     ("starting up|shutting down", Reason.CONNECT_REFUSED, ""),
     ("closed the connection", Reason.LINK_LOST, _IS_IT_RUNNING),
 )
-
-
-def unavailable(reason: Reason, text: str, remedy: str = "") -> BackendUnavailable:
-    """``connect-refused: connection to server at ... Is PostgreSQL running there?``"""
-    return BackendUnavailable(f"{reason}: {text} {remedy}".rstrip())
 
 
 def not_connected(error: psycopg.Error) -> BackendUnavailable:

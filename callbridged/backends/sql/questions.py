@@ -20,8 +20,7 @@ from twisted.python.failure import Failure
 
 from bridgewire.steps import Reason
 from callbridged.attempt import seconds_left
-from callbridged.backends import BackendUnavailable
-from callbridged.backends.sql.failures import unavailable
+from callbridged.backends import BackendUnavailable, unavailable
 from callbridged.backends.sql.rows import Rows
 from daemonkit.units import spell_duration
 from daemonkit.workers import Workers

@@ -14,8 +14,8 @@ from time import monotonic
 from urllib.parse import quote
 
 from bridgewire.steps import Reason
-from callbridged.backends import BackendUnavailable
-from callbridged.backends.sql.failures import one_line, too_slow, unavailable
+from callbridged.backends import BackendUnavailable, unavailable
+from callbridged.backends.sql.failures import one_line, too_slow
 from callbridged.backends.sql.query import USERNAME, Query
 from callbridged.backends.sql.rows import MAX_ROWS, Rows
 
