@@ -13,6 +13,7 @@ import ssl
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -133,43 +134,46 @@ class People:
             client.socket.close()
 
     def _log_in(self, group: Group, user: str, source: str) -> None:
-        began = time.monotonic()
-        how = "success"
-        try:
-            client = self._client(source)
-            try:
-                client.log_in("PLAIN", Credentials(user, group.password))
-                client.bind()
-                client.close()
-            finally:
-                client.socket.close()
-        except (OSError, Refused) as fault:
-            how = _how(fault)
-        self._note(group.name, began, how)
+        def talk(client: Client) -> None:
+            client.log_in("PLAIN", Credentials(user, group.password))
+            client.bind()
+            client.close()
+
+        self._attempt(group.name, source, talk)
 
     def _log_in_by_token(
         self, group: Group, user: str, source: str, agent: str, token: str
     ) -> tuple[str, str]:
         """Answer the agent and the token for the next time; the first is got by the password."""
+        who = Credentials(user, group.password)
+        have = agent, token
+
+        def talk(client: Client) -> None:
+            nonlocal have
+            if token:
+                client.agent = agent
+                client.log_in_inline(TOKEN, replace(who, token=token), _USE)
+            else:
+                client.log_in_inline("SCRAM-SHA-256", who, _WISH)
+            have = client.agent, client.token or token
+            client.close()
+
+        self._attempt(group.name, source, talk)
+        return have
+
+    def _attempt(self, group: str, source: str, talk: Callable[[Client], None]) -> None:
+        """Let a client ``talk``; how that ends is noted, and not raised."""
         began = time.monotonic()
         how = "success"
-        who = Credentials(user, group.password)
         try:
             client = self._client(source)
             try:
-                if token:
-                    client.agent = agent
-                    client.log_in_inline(TOKEN, replace(who, token=token), _USE)
-                else:
-                    client.log_in_inline("SCRAM-SHA-256", who, _WISH)
-                agent, token = client.agent, client.token or token
-                client.close()
+                talk(client)
             finally:
                 client.socket.close()
         except (OSError, Refused) as fault:
             how = _how(fault)
-        self._note(group.name, began, how)
-        return agent, token
+        self._note(group, began, how)
 
     def _note(self, group: str, began: float, how: str) -> None:
         ended = time.monotonic()

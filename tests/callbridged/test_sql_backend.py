@@ -45,19 +45,10 @@ from callbridged.scram_text import format_keys
 from daemonkit.ini import IniReader
 from daemonkit.workers import Workers
 from tests.callbridged.people import Threads
+from tests.support.users_table import TABLE
 
 T = TypeVar("T")
 SCHEME = "SCRAM-SHA-256"
-#: The table of docs/operating.md, with all that may be in it.
-TABLE = """
-CREATE TABLE callbridge_users (
-    name TEXT PRIMARY KEY,
-    scram TEXT,
-    password_hash TEXT,
-    disabled BOOLEAN NOT NULL DEFAULT FALSE,
-    expired BOOLEAN NOT NULL DEFAULT FALSE
-)
-"""
 BCRYPT = f"$2b$05${'a' * 53}"
 
 

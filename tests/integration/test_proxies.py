@@ -9,6 +9,7 @@ from pathlib import Path
 
 from twisted.trial import unittest
 
+from tests.support.nginx import nginx_template
 from tests.support.processes import Process, free_port
 from tests.support.rawstream import RawStream, client_header, plain
 from tests.support.rawwebsocket import OPEN, RawWebSocket
@@ -38,18 +39,8 @@ listen no-header
     server xmpp1 {server}:{client_port} source {proxy}
 """
 
-NGINX = """
-daemon off;
-pid {directory}/nginx.pid;
-error_log stderr;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {directory};
-    proxy_temp_path {directory};
-    fastcgi_temp_path {directory};
-    uwsgi_temp_path {directory};
-    scgi_temp_path {directory};
+NGINX = nginx_template(
+    """
     server {{
         listen {proxy}:{nginx} ssl;
         ssl_certificate {certificate};
@@ -64,8 +55,8 @@ http {{
             proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
         }}
     }}
-}}
 """
+)
 
 
 class ProxyTests(unittest.SynchronousTestCase):

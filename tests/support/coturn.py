@@ -7,7 +7,6 @@ credentials of the TURN REST API, by a secret that is in its configuration file.
 from __future__ import annotations
 
 import re
-import signal
 import socket
 import subprocess
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.ca import CertificateAuthority
+from tests.support.foreign import Foreign
 from tests.support.processes import Process, free_port
 from tests.support.waiting import DEADLINE
 
@@ -43,7 +43,7 @@ allow-loopback-peers
 _BINDING_REQUEST = bytes.fromhex("00010000 2112a442") + bytes(12)
 
 
-class Coturn:
+class Coturn(Foreign):
     """One server, not started yet. ``secret`` counts from the next start on."""
 
     def __init__(
@@ -98,20 +98,6 @@ class Coturn:
         )
         self.process.start()
         self.process.wait_while_running("coturn listens", self._listens)
-
-    def stop(self) -> None:
-        self.process.stop()
-
-    def kill(self) -> None:
-        """Whatever its state is. Safe to call at any time."""
-        self.process.kill()
-
-    def pause(self) -> None:
-        """SIGSTOP: its sockets are open, and it says nothing."""
-        self.process.signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        self.process.signal(signal.SIGCONT)
 
     def outcomes(self, username: str) -> set[str]:
         """What became of requests for an allocation with this username, by its log: ``success``

@@ -19,7 +19,9 @@ from pathlib import Path
 from pwd import getpwnam
 
 from tests.support.ca import CertificateAuthority
+from tests.support.foreign import Foreign
 from tests.support.processes import Process, free_port
+from tests.support.users_table import TABLE
 from tests.support.waiting import NeverHappened
 
 DATABASE = "meet"
@@ -27,16 +29,6 @@ DATABASE = "meet"
 ADMIN, ADMIN_PASSWORD = "postgres", "secret-of-postgres"
 #: May read the table of users; what ``database`` names.
 ROLE, ROLE_PASSWORD = "callbridge", "secret-of-callbridge"
-#: As in docs/operating.md, with all that may be in it.
-TABLE = """
-CREATE TABLE callbridge_users (
-    name TEXT PRIMARY KEY,
-    scram TEXT,
-    password_hash TEXT,
-    disabled BOOLEAN NOT NULL DEFAULT FALSE,
-    expired BOOLEAN NOT NULL DEFAULT FALSE
-);
-"""
 _SETTINGS = """
 listen_addresses = '{address}'
 port = {port}
@@ -58,7 +50,7 @@ hostssl all all 127.0.0.0/8 scram-sha-256
 """
 
 
-class Postgres:
+class Postgres(Foreign):
     """One server. ``certificate``: that and its key; None: a good one for 127.0.0.1, localhost."""
 
     def __init__(
@@ -120,10 +112,6 @@ class Postgres:
         if self.process.running:
             os.kill(self.process.pid, signal.SIGINT)
             self.process.wait()
-
-    def kill(self) -> None:
-        """Whatever its state is. Safe to call at any time."""
-        self.process.kill()
 
     def pause(self) -> None:
         """SIGSTOP to all of it: the kernel takes connections, and nothing is answered."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.support.foreign import Foreign
 from tests.support.processes import Process, free_port
 
 _SETTINGS = """
@@ -63,7 +63,7 @@ server default {{
 """
 
 
-class RadiusServer:
+class RadiusServer(Foreign):
     """``users``: name -> password and reply attributes, as FreeRADIUS writes them."""
 
     secret = "a-secret-of-both-ends"
@@ -94,10 +94,3 @@ class RadiusServer:
 
     def stop(self) -> None:
         self.process.kill()
-
-    def pause(self) -> None:
-        """SIGSTOP: questions are taken by the system, and nobody answers."""
-        self.process.signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        self.process.signal(signal.SIGCONT)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import shutil
-import signal
 import socket
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tests.support.ca import CertificateAuthority
+from tests.support.foreign import Foreign
 from tests.support.processes import Process, free_port
 from tests.support.waiting import wait_until
 
@@ -92,7 +92,7 @@ access to * by dn.exact={SERVICE} read by self read by anonymous search by * non
 """
 
 
-class Slapd:
+class Slapd(Foreign):
     """One server. ``url`` and ``tls_url`` are what the setting ``url`` takes.
 
     ``certificate``: that and its key; None: a good one for 127.0.0.1 and localhost.
@@ -161,19 +161,8 @@ class Slapd:
         self.process.wait_while_running("slapd listens", self._listens)
 
     def stop(self) -> None:
-        self.process.stop()
+        super().stop()
         wait_until("slapd is down", lambda: not self._listens())
-
-    def kill(self) -> None:
-        """Whatever its state is. Safe to call at any time."""
-        self.process.kill()
-
-    def pause(self) -> None:
-        """SIGSTOP: connections are taken by the kernel, and nothing is answered."""
-        self.process.signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        self.process.signal(signal.SIGCONT)
 
     def use_certificate(self, certificate: tuple[Path, Path]) -> None:
         """From the next start on."""

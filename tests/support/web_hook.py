@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from callbridged.scram_keys import ScramKeys
 from callbridged.scram_text import format_keys
 from tests.support.ca import CertificateAuthority
+from tests.support.foreign import Foreign
 from tests.support.processes import ROOT, Process, free_port
 
 SCRIPT = ROOT / "tests" / "integration" / "node" / "hook.mjs"
@@ -29,7 +29,7 @@ def user(password: str, **more: Any) -> dict[str, Any]:
     return {"password": password, "keys": keys, **more}
 
 
-class WebHook:
+class WebHook(Foreign):
     """The server, in a directory of its own, on a free port. Callers need its token, and show a
     certificate where ``client_certificate`` says so.
 
@@ -120,13 +120,6 @@ class WebHook:
     def stop(self) -> None:
         """End it as a power cut would, so that it can be started again."""
         self.process.kill()
-
-    def pause(self) -> None:
-        """SIGSTOP: its connections stay, and nobody answers."""
-        self.process.signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        self.process.signal(signal.SIGCONT)
 
     def questions(self, since: int = 0) -> list[dict[str, Any]]:
         """What it was asked, passwords left out."""

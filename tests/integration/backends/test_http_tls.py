@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.integration.backends.logins import LoginCase, backends, one_bridge
 from tests.support.ca import CertificateAuthority
+from tests.support.nginx import nginx_template
 from tests.support.processes import ROOT, Process, free_port
 from tests.support.site import Site
 from tests.support.web_hook import WebHook, user
@@ -16,18 +17,8 @@ from tests.support.web_hook import WebHook, user
 USERS = {"bob": user("builder")}
 DOCS = ROOT / "docs" / "web-hook.md"
 
-NGINX = """
-daemon off;
-pid {directory}/nginx.pid;
-error_log stderr;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {directory};
-    proxy_temp_path {directory};
-    fastcgi_temp_path {directory};
-    uwsgi_temp_path {directory};
-    scgi_temp_path {directory};
+NGINX = nginx_template(
+    """
     server {{
         listen 127.0.0.1:{port} ssl;
         ssl_certificate {certificate};
@@ -38,8 +29,8 @@ http {{
             proxy_pass https://127.0.0.1:{hook}/login;
         }}
     }}
-}}
 """
+)
 
 
 class TlsCase(LoginCase):
