@@ -46,6 +46,7 @@ class Reason(StrEnum):
     CERTIFICATE_REQUIRED = "certificate-required"
     HOST_UNKNOWN = "host-unknown"
     AUTHENTICATION_FAILURE = "authentication-failure"
+    SECRET_EXPIRED = "secret-expired"  # noqa: S105  it is no secret
     CONFLICT = "conflict"
     TIMEOUT = "timeout"
     LINK_LOST = "link-lost"
@@ -63,6 +64,7 @@ REFUSALS = frozenset(
         Reason.CERTIFICATE_REQUIRED,
         Reason.HOST_UNKNOWN,
         Reason.AUTHENTICATION_FAILURE,
+        Reason.SECRET_EXPIRED,
         Reason.CONFLICT,
     }
 )

@@ -66,10 +66,10 @@ def stream_error(error: Element, step: Step, name: str, domain: str) -> StepFail
         elif child.uri == ERRORS:
             application = child.name
     said = f"{condition}: {text}" if text else condition
-    return _marked(application, said) or _by_condition(condition, said, step, name, domain)
+    return _marked(application, said, name) or _by_condition(condition, said, step, name, domain)
 
 
-def _marked(application: str, said: str) -> StepFailure | None:
+def _marked(application: str, said: str, name: str) -> StepFailure | None:
     """A refusal that xmppd explains with an element of its own."""
     if application == Reason.CERTIFICATE_NAME_MISMATCH:
         return StepFailure(
@@ -86,6 +86,14 @@ def _marked(application: str, said: str) -> StepFailure | None:
             f"The XMPP server requires a certificate, and got none ({said}).",
             "Put one with the component name where [tls] certificate in callbridged.ini says, and "
             "restart callbridged.",
+        )
+    if application == Reason.SECRET_EXPIRED:
+        return StepFailure(
+            Step.REGISTER,
+            Reason.SECRET_EXPIRED,
+            f"The XMPP server did not hear from this Call Bridge in time ({said}).",
+            f"Run `xmppctl callbridge join {name}` on that server, and `callbridgectl setup --join "
+            "FILE` here with the file that it makes.",
         )
     return None
 

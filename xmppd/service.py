@@ -56,7 +56,7 @@ class Server:
         #: What `[client] websocket_listen` listens for, where there is such a port.
         self.site: WebSite | None = None
         self.registry = Registry(config.xmppd.state_directory, config.xmppd.domain)
-        self.admission = Admission(list(contexts), self.registry.secret)
+        self.admission = Admission(list(contexts), self.registry)
         self.sessions = Sessions(config.session.max_sessions_per_user)
         self.routing = Domains()
         self.components = Components(

@@ -57,6 +57,7 @@ class StreamErrorTests(SynchronousTestCase):
         for name, step in (
             (Reason.CERTIFICATE_NAME_MISMATCH, Step.CERTIFICATE),
             (Reason.CERTIFICATE_REQUIRED, Step.TLS),
+            (Reason.SECRET_EXPIRED, Step.REGISTER),
         ):
             marker = Element((ERRORS, str(name)))
             error = StreamError("not-authorized", text="lacks cb1", appCondition=marker)

@@ -12,6 +12,7 @@ from bridgewire.handshake import component_digest
 from bridgewire.namespaces import COMPONENT
 from bridgewire.session_end import EndSessions, SessionEnded
 from tests.support.memory import Peer
+from tests.support.names import KnownNames
 from xmppd.components.admission import Admission
 from xmppd.components.callbridge import TELL_TIMEOUT
 from xmppd.components.connected import MAX_UNREGISTERED, Components
@@ -22,21 +23,18 @@ SECRETS = {"cb1": "s3cret", "echo": "other"}
 OTHERS = {"cb1": "an0ther"}
 
 
-def secret(domain: str, name: str) -> str | None:
-    return {"example.com": SECRETS, "example.org": OTHERS}[domain].get(name)
-
-
 class ComponentTests(SynchronousTestCase):
     """What a component sees."""
 
     def setUp(self) -> None:
         self.clock = Clock()
+        self.names = KnownNames({"example.com": SECRETS, "example.org": OTHERS})
         self.routed: list[Element] = []
         self.changed: list[tuple[str, str]] = []
         self.ended: list[tuple[str, EndSessions]] = []
         self.components = Components(
             self.clock,
-            Admission(["example.com", "example.org"], secret),
+            Admission(["example.com", "example.org"], self.names, self.clock.seconds),
             Times(registration_timeout=5.0, ping_interval=15.0, ping_timeout=5.0),
             route=self.routed.append,
             changed=lambda domain, bridge: self.changed.append((domain, bridge.host)),
@@ -101,6 +99,26 @@ class ComponentTests(SynchronousTestCase):
         assert found is not None
         digest = component_digest(found[1], "s3cret").upper()
         self.assertEqual(peer.type(f"<handshake>{digest}</handshake>"), "<handshake/>")
+
+    def test_secret_of_a_join_file(self) -> None:
+        """A secret that was given out in a join file comes in time once, and is good ever after."""
+        self.names.expires["example.com", "cb1"] = 3600
+        self.clock.advance(3600)
+        peer = self.connect()
+        self.assertEqual(self.prove(peer), "<handshake/>")
+        self.assertEqual(self.names.expires, {})
+
+    def test_expired_secret(self) -> None:
+        """A secret that comes for the first time after its join file's end is refused, and why."""
+        self.names.expires["example.com", "cb1"] = 3600
+        self.clock.advance(3601)
+        answer = self.prove(peer := self.connect())
+        self.assert_ended(peer, answer, "not-authorized")
+        self.assertIn("<secret-expired xmlns='urn:x-callbridge:errors:1'/>", answer)
+        self.assertIn("good until 1970-01-01 01:00 UTC", answer)
+        # Who does not know the secret does not learn that it has expired.
+        answer = self.prove(self.connect(), secret="wrong")
+        self.assertNotIn("expired", answer)
 
     def test_wrong_secret(self) -> None:
         """Who does not know it is told so, and hung up on."""
@@ -328,7 +346,8 @@ class ComponentTests(SynchronousTestCase):
 
     def test_name_that_is_a_domain(self) -> None:
         """No component can have the address of a domain that lies below its own."""
-        admission = Admission(["example.com", "chat.example.com"], lambda domain, name: "s3cret")
+        names = KnownNames({one: {"chat": "s3cret"} for one in ("example.com", "chat.example.com")})
+        admission = Admission(["example.com", "chat.example.com"], names)
         self.assertFalse(admission.known("example.com", "chat"))
         self.assertTrue(admission.known("chat.example.com", "chat"))
 

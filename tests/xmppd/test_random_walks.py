@@ -14,6 +14,7 @@ from bridgewire.handshake import component_digest
 from bridgewire.iq import RequestFailed
 from bridgewire.namespaces import COMPONENT, SASL
 from tests.support.memory import Peer
+from tests.support.names import KnownNames
 from tests.xmppd.test_client_stream import AUTH, BIND, ClientCase
 from tests.xmppd.test_sasl2 import AUTHENTICATE, BIND2
 from tests.xmppd.test_session import ENABLE
@@ -159,7 +160,7 @@ class ComponentWalks(SynchronousTestCase):
         self.clock = Clock()
         self.components = Components(
             self.clock,
-            Admission(["example.com"], lambda domain, name: {"cb1": "s3cret"}.get(name)),
+            Admission(["example.com"], KnownNames({"example.com": {"cb1": "s3cret"}})),
             Times(registration_timeout=5.0, ping_interval=15.0, ping_timeout=5.0),
             route=lambda stanza: self.router.route(stanza),
             changed=lambda domain, bridge: None,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from xmppd.components.registry import SCHEMA, Registry, RegistryFault, normal_name
+from xmppd.components.registry import SCHEMA, Known, Registry, RegistryFault, normal_name
 
 COM, ORG = "example.com", "example.org"
 
@@ -24,6 +24,19 @@ CREATE TABLE callbridge (
 INSERT INTO callbridge VALUES ('cb1', 'hunter2', '2026-01-02 03:04:05');
 INSERT INTO callbridge (name, secret) VALUES ('cb2', 'swordfish');
 PRAGMA user_version = 1;
+"""
+
+#: What came next: it knows of no secret that expires.
+SCHEMA_2 = """
+CREATE TABLE callbridge (
+    domain TEXT NOT NULL,
+    name TEXT NOT NULL,
+    secret TEXT NOT NULL,
+    added TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    PRIMARY KEY (domain, name)
+) WITHOUT ROWID;
+INSERT INTO callbridge (domain, name, secret) VALUES ('example.com', 'cb1', 'hunter2');
+PRAGMA user_version = 2;
 """
 
 
@@ -196,6 +209,40 @@ class RegistryTests(SynchronousTestCase):
         self.registry.delete(ORG, "cb1")
         self.assertEqual(self.daemon.secret(COM, "cb1"), com)
         self.assertIs(self.daemon.secret(ORG, "cb1"), None)
+        self.assertEqual(self.daemon.domains(), [COM, ORG])
+
+    def test_expires(self) -> None:
+        """A secret of a join file expires until it is taken, or another one is typed in."""
+        secret = self.registry.add(COM, "cb1", expires=1000)
+        self.assertEqual(self.daemon.find(COM, "cb1"), Known(secret, 1000))
+        self.daemon.take(COM, "cb1")
+        self.assertEqual(self.registry.find(COM, "cb1"), Known(secret))
+        self.registry.add_secret(COM, "cb1", "other", expires=2000)
+        self.assertEqual(self.registry.find(COM, "cb1"), Known("other", 2000))
+        self.registry.add_secret(COM, "cb1", "other")
+        self.assertEqual(self.registry.find(COM, "cb1"), Known("other"))
+
+    def test_give_out(self) -> None:
+        """A later join file has the secret that is in use; what nobody used gives way."""
+        self.assertIs(self.registry.give_out(COM, "cb1", 1000), None)
+        first = self.registry.add(COM, "cb1", expires=1000)
+        second = self.registry.give_out(COM, "CB1", 2000)
+        assert second is not None
+        self.assertNotEqual(second.secret, first)
+        self.assertEqual(second.expires, 2000)
+        self.assertEqual(self.daemon.find(COM, "cb1"), second)
+        self.daemon.take(COM, "cb1")
+        self.assertEqual(self.registry.give_out(COM, "cb1", 3000), Known(second.secret))
+        self.assertNotIn(second.secret, repr(second))
+
+    def test_file_of_schema_2(self) -> None:
+        """In a file from before there were join files no secret expires."""
+        self.directory.mkdir()
+        with sqlite3.connect(self.registry.path) as connection:
+            connection.executescript(SCHEMA_2)
+        connection.close()
+        self.assertEqual(self.daemon.find(COM, "cb1"), Known("hunter2"))
+        self.registry.add(ORG, "cb1", expires=1000)
         self.assertEqual(self.daemon.domains(), [COM, ORG])
 
     def test_file_without_domains(self) -> None:

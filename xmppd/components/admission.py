@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
 
 from cryptography import x509
 from twisted.words.xish.domish import Element
@@ -14,7 +17,7 @@ from bridgewire.handshake import component_digest, digests_match
 from bridgewire.jid import parse_host
 from bridgewire.namespaces import COMPONENT
 from bridgewire.steps import Reason, Step, StepFailure
-from xmppd.components.registry import RegistryFault
+from xmppd.components.registry import Known, RegistryFault
 
 
 @dataclass(frozen=True)
@@ -40,16 +43,26 @@ class Refused(Exception):
         self.refusal = Refusal(condition, StepFailure(step, reason, text, remedy))
 
 
+class Names(Protocol):
+    """Who may register, as `xmppd.components.registry.Registry` knows. Raises RegistryFault."""
+
+    def find(self, domain: str, name: str) -> Known | None:
+        """Answer what is known of a name, None if nothing is."""
+
+    def take(self, domain: str, name: str) -> None:
+        """Let its secret expire no more."""
+
+
 @dataclass(frozen=True)
 class Admission:
     """The rules.
 
-    ``domains``: those that are served, the first one in front. ``secret`` answers the secret of a
-    name in a domain, or None for an unknown name.
+    ``domains``: those that are served, the first one in front. ``now`` answers UNIX time.
     """
 
     domains: Sequence[str]
-    secret: Callable[[str, str], str | None]
+    names: Names
+    now: Callable[[], float] = time.time
 
     def check_header(self, root: Element, certificate: x509.Certificate | None) -> tuple[str, str]:
         """Answer the name that a stream header asks for, and the domain that it lies in.
@@ -88,7 +101,7 @@ class Admission:
         """
         if domain not in self.domains or f"{name}.{domain}" in self.domains:
             return False
-        return self._secret(domain, name) is not None
+        return self._find(domain, name) is not None
 
     def _remedy(self, domain: str, name: str) -> str:
         if f"{name}.{domain}" in self.domains:
@@ -96,23 +109,48 @@ class Admission:
         if domain not in self.domains:
             shown = " or ".join(f"NAME.{one}" for one in self.domains[:5])
             return f"Components here are called {shown}."
-        where = "" if domain == self.domains[0] else f" --domain {domain}"
-        return f"If it ought to be, run `xmppctl callbridge add {name or 'NAME':.63}{where}`."
+        command = f"xmppctl callbridge add {name or 'NAME':.63}{self._option(domain)}"
+        return f"If it ought to be, run `{command}`."
 
     def check_digest(self, domain: str, name: str, stream_id: str, offered: str) -> None:
-        """Compare the handshake's digest, in constant time. Raises Refused."""
-        secret = self._secret(domain, name)
-        expected = component_digest(stream_id, secret or secrets.token_hex())
-        if not digests_match(offered, expected) or secret is None:
+        """Compare the handshake's digest, in constant time. Raises Refused.
+
+        A secret from a join file must come in time once, and has no end from then on.
+        """
+        known = self._find(domain, name)
+        expected = component_digest(stream_id, known.secret if known else secrets.token_hex())
+        if not digests_match(offered, expected) or known is None:
             raise Refused(
                 "not-authorized",
                 Reason.AUTHENTICATION_FAILURE,
                 f"the secret of {name}.{domain} is not the one known here.",
                 "Compare its secret with `xmppctl callbridge list --show-secrets`.",
             )
-
-    def _secret(self, domain: str, name: str) -> str | None:
+        if known.expires is None:
+            return
+        if self.now() > known.expires:
+            end = datetime.fromtimestamp(known.expires, UTC)
+            raise Refused(
+                "not-authorized",
+                Reason.SECRET_EXPIRED,
+                f"the join file of {name}.{domain} was good until {end:%Y-%m-%d %H:%M} UTC, and "
+                "its secret has not been used before.",
+                f"Run `xmppctl callbridge join {name}{self._option(domain)}` for a new join file.",
+            )
         try:
-            return self.secret(domain, name)
+            self.names.take(domain, name)
         except RegistryFault as fault:
-            raise Refused("internal-server-error", Reason.POLICY, f"{fault}") from None
+            raise _unusable(fault) from None
+
+    def _option(self, domain: str) -> str:
+        return "" if domain == self.domains[0] else f" --domain {domain}"
+
+    def _find(self, domain: str, name: str) -> Known | None:
+        try:
+            return self.names.find(domain, name)
+        except RegistryFault as fault:
+            raise _unusable(fault) from None
+
+
+def _unusable(fault: RegistryFault) -> Refused:
+    return Refused("internal-server-error", Reason.POLICY, f"{fault}")

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from daemonkit.files import check_secret
 from daemonkit.hosts import parse_label
 from xmppd.components.registry_file import SCHEMA, RegistryFault, RegistryFile
 
-__all__ = ["SCHEMA", "Registry", "RegistryFault", "normal_name"]
+__all__ = ["SCHEMA", "Known", "Registry", "RegistryFault", "normal_name"]
 
 #: Bytes of randomness in a secret that we make: 256 bits.
 _SECRET_BYTES = 32
@@ -37,6 +38,18 @@ def normal_name(name: str) -> str:
         raise RegistryFault(str(error)) from None
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is known of a Call Bridge.
+
+    ``expires``: UNIX time until when its secret, given out in a join file, has to be used for the
+    first time; None: it was, or was not given out.
+    """
+
+    secret: str = field(repr=False)
+    expires: int | None = None
+
+
 class Registry:
     """Domains, in U-labels, names, as `normal_name` spells them, and their secrets.
 
@@ -50,18 +63,19 @@ class Registry:
         self._file = RegistryFile(self.path, first_domain)
         self.close = self._file.close
 
-    def add(self, domain: str, name: str) -> str:
-        """Add a name and answer the random secret that was made for it.
+    def add(self, domain: str, name: str, expires: int | None = None) -> str:
+        """Add a name and answer the random secret that was made for it; ``expires`` as in `Known`.
 
         Raises:
             RegistryFault: the name is there already, or cannot be one.
         """
         name = normal_name(name)
-        secret = secrets.token_urlsafe(_SECRET_BYTES)
+        secret = _make_secret()
         with self._file.writing() as connection:
             added = connection.execute(
-                "INSERT OR IGNORE INTO callbridge (domain, name, secret) VALUES (?, ?, ?)",
-                (domain, name, secret),
+                "INSERT OR IGNORE INTO callbridge (domain, name, secret, expires) "
+                "VALUES (?, ?, ?, ?)",
+                (domain, name, secret, expires),
             )
             if not added.rowcount:
                 raise RegistryFault(
@@ -71,8 +85,10 @@ class Registry:
                 )
         return secret
 
-    def add_secret(self, domain: str, name: str, secret: str) -> bool:
+    def add_secret(self, domain: str, name: str, secret: str, expires: int | None = None) -> bool:
         """Add a name with a secret that is known, or change its secret. True if it was new.
+
+        ``expires`` as in `Known`.
 
         Raises:
             RegistryFault: the name or the secret cannot be one.
@@ -85,11 +101,37 @@ class Registry:
         with self._file.writing() as connection:
             known = _find(connection, domain, name) is not None
             connection.execute(
-                "INSERT INTO callbridge (domain, name, secret) VALUES (?, ?, ?) "
-                "ON CONFLICT (domain, name) DO UPDATE SET secret = excluded.secret",
-                (domain, name, secret),
+                "INSERT INTO callbridge (domain, name, secret, expires) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (domain, name) "
+                "DO UPDATE SET secret = excluded.secret, expires = excluded.expires",
+                (domain, name, secret, expires),
             )
         return not known
+
+    def give_out(self, domain: str, name: str, expires: int) -> Known | None:
+        """Answer what goes into a join file that is good until ``expires``; None: no such name.
+
+        A secret that nobody has used yet gives way to a new one, which expires: what stood in an
+        earlier join file counts no more. One that was used stays: others know it, too.
+        """
+        name = normal_name(name)
+        with self._file.writing() as connection:
+            known = _find(connection, domain, name)
+            if known is None or known.expires is None:
+                return known
+            known = Known(_make_secret(), expires)
+            connection.execute(
+                "UPDATE callbridge SET secret = ?, expires = ? WHERE domain = ? AND name = ?",
+                (known.secret, expires, domain, name),
+            )
+        return known
+
+    def take(self, domain: str, name: str) -> None:
+        """Let the secret of ``name``, spelt normally, expire no more: its Call Bridge has it."""
+        with self._file.writing() as connection:
+            connection.execute(
+                "UPDATE callbridge SET expires = NULL WHERE domain = ? AND name = ?", (domain, name)
+            )
 
     def delete(self, domain: str, name: str) -> bool:
         """Remove a name; False if it was not there."""
@@ -105,10 +147,15 @@ class Registry:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return gone.rowcount > 0
 
-    def secret(self, domain: str, name: str) -> str | None:
-        """Answer the secret of ``name``, spelt normally, or None where there is none."""
+    def find(self, domain: str, name: str) -> Known | None:
+        """Answer what is known of ``name``, spelt normally, or None where there is nothing."""
         with self._file.reading() as connection:
             return None if connection is None else _find(connection, domain, name)
+
+    def secret(self, domain: str, name: str) -> str | None:
+        """Answer the secret of ``name``, spelt normally, or None where there is none."""
+        known = self.find(domain, name)
+        return None if known is None else known.secret
 
     def names(self, domain: str) -> list[str]:
         """Answer all names of a domain in order."""
@@ -126,7 +173,11 @@ class Registry:
             return [str(domain) for (domain,) in connection.execute(query)]
 
 
-def _find(connection: sqlite3.Connection, domain: str, name: str) -> str | None:
-    query = "SELECT secret FROM callbridge WHERE domain = ? AND name = ?"
+def _find(connection: sqlite3.Connection, domain: str, name: str) -> Known | None:
+    query = "SELECT secret, expires FROM callbridge WHERE domain = ? AND name = ?"
     row = connection.execute(query, (domain, name)).fetchone()
-    return None if row is None else str(row[0])
+    return None if row is None else Known(str(row[0]), row[1])
+
+
+def _make_secret() -> str:
+    return secrets.token_urlsafe(_SECRET_BYTES)

@@ -10,17 +10,21 @@ from pathlib import Path
 
 from daemonkit.replace import find_account
 
-#: The schema, as PRAGMA user_version counts it. 1 had names alone, all of one domain.
-SCHEMA = 2
+#: The schema, as PRAGMA user_version counts it. 1 had names alone, all of one domain; 2 knew of no
+#: secret that expires.
+SCHEMA = 3
 #: Seconds to wait for another process that writes.
 _BUSY = 5.0
 
+#: ``expires``: UNIX time until when a secret that was given out in a join file has to be used for
+#: the first time; NULL: it was, or was not given out.
 _CREATE = """
 CREATE TABLE callbridge (
     domain TEXT NOT NULL,
     name TEXT NOT NULL,
     secret TEXT NOT NULL,
     added TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    expires INTEGER,
     PRIMARY KEY (domain, name)
 ) WITHOUT ROWID
 """
@@ -145,6 +149,8 @@ def _open(path: Path, first_domain: str) -> sqlite3.Connection:
                 connection.execute(_CREATE)
             elif version == 1:
                 _add_domains(connection, first_domain)
+            elif version == 2:
+                connection.execute("ALTER TABLE callbridge ADD COLUMN expires INTEGER")
             if version < SCHEMA:
                 connection.execute(f"PRAGMA user_version = {SCHEMA}")
             connection.commit()
@@ -163,7 +169,7 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _add_domains(connection: sqlite3.Connection, domain: str) -> None:
-    """Make schema 2 of schema 1: all names are of one domain."""
+    """Make the schema of today of schema 1: all names are of one domain."""
     connection.execute("ALTER TABLE callbridge RENAME TO old")
     connection.execute(_CREATE)
     connection.execute(

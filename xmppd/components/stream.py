@@ -254,9 +254,9 @@ class ComponentStream:
     def refuse(self, refusal: Refusal) -> None:
         self._stop_timer()
         self._report(refusal.failure)
-        application = None
-        if refusal.failure.step is Step.CERTIFICATE:
-            application = Element((ERRORS, str(refusal.failure.reason)))
+        application, failure = None, refusal.failure
+        if failure.step is Step.CERTIFICATE or failure.reason is Reason.SECRET_EXPIRED:
+            application = Element((ERRORS, str(failure.reason)))
         self.stream.fail(refusal.condition, refusal.failure.text, application)
 
     def refuse_conflict(self) -> None:
