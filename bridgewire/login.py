@@ -39,15 +39,21 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")  # XEP-0082
 
 @dataclass(frozen=True)
 class Serve:
-    """A Call Bridge's offer: how many logins at once (0: draining), by which SASL mechanisms."""
+    """A Call Bridge's offer: how many logins at once (0: draining), by which SASL mechanisms.
+
+    ``successor``: what the link that is to take this one's place will show; empty: none will.
+    """
 
     capacity: int
     mechanisms: tuple[str, ...]
+    successor: str = field(default="", repr=False)
 
     def to_element(self) -> Element:
         """Answer ``<serve/>``."""
         element = Element((LOGIN, "serve"))
         element["capacity"] = str(self.capacity)
+        if self.successor:
+            element["successor"] = self.successor
         _add_mechanisms(element, self.mechanisms)
         return element
 
@@ -58,7 +64,10 @@ class Serve:
         capacity = offer.getAttribute("capacity", "")
         if not _CAPACITY.fullmatch(capacity) or int(capacity) > MAX_CAPACITY:
             raise WireFault(f"capacity is {capacity!r:.40}, no number from 0 to {MAX_CAPACITY}")
-        return cls(int(capacity), _mechanisms(offer))
+        successor = offer.getAttribute("successor", "")
+        if successor and not _VISIBLE.fullmatch(successor):
+            raise WireFault("successor is not 1 to 128 visible characters of ASCII")
+        return cls(int(capacity), _mechanisms(offer), successor)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from daemonkit.control import CommandError
 from daemonkit.hosts import is_address
 from daemonkit.networks import network_of
 from daemonkit.reload import Reload
+from xmppd.components import rotation
 from xmppd.ending import describe, kick, matching
 
 if TYPE_CHECKING:
@@ -177,6 +178,7 @@ def _address(text: str, server: Server) -> JID:
 
 def _link(domain: str, name: str, server: Server) -> dict[str, object]:
     stream: ComponentStream | None = server.components.registered.get(f"{name}.{domain}")
+    known = server.registry.find(domain, name)
     return {
         "name": name,
         "domain": domain,
@@ -186,6 +188,8 @@ def _link(domain: str, name: str, server: Server) -> dict[str, object]:
         "certificate": (stream.certificate or None) if stream else None,
         "mechanisms": sorted(stream.callbridge.mechanisms) if stream else [],
         "outstanding": stream.callbridge.outstanding if stream else 0,
+        "secret_in_use": rotation.in_use(known, stream.proof if stream else b""),
+        "rotation": rotation.as_json(known),
     }
 
 

@@ -20,6 +20,7 @@ from xmppd.clients.connected import Clients
 from xmppd.components.admission import Admission, Refused
 from xmppd.components.connected import Components
 from xmppd.components.registry import Registry
+from xmppd.components.rotation import secret_used
 from xmppd.config import ClientPort, Config
 from xmppd.control import commands
 from xmppd.domain import Domain, load_contexts
@@ -66,6 +67,7 @@ class Server:
             route=self.routing.route,
             changed=lambda domain, bridge: self.domains[domain].logins.update(bridge),
             end_sessions=lambda domain, order: end_for_callbridge(self.sessions, domain, order),
+            secret_used=partial(secret_used, self.registry),
         )
         self.queries: dict[str, ServerQueries] = {}
         for name in contexts:

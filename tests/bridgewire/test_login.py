@@ -53,6 +53,8 @@ def fields(message: Any) -> dict[str, Any]:
     shown = {name: getattr(message, name) for name in message.__dataclass_fields__}
     if isinstance(message, Serve):
         shown["mechanisms"] = list(message.mechanisms)
+        if not message.successor:
+            del shown["successor"]
         return shown
     if isinstance(message, EndSessions | SessionEnded):
         return shown

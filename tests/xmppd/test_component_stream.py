@@ -11,6 +11,7 @@ from twisted.words.xish.domish import Element
 from bridgewire.handshake import component_digest
 from bridgewire.namespaces import COMPONENT
 from bridgewire.session_end import EndSessions, SessionEnded
+from daemonkit.files import mark
 from tests.support.memory import Peer
 from tests.support.names import KnownNames
 from xmppd.components.admission import Admission
@@ -32,6 +33,7 @@ class ComponentTests(SynchronousTestCase):
         self.routed: list[Element] = []
         self.changed: list[tuple[str, str]] = []
         self.ended: list[tuple[str, EndSessions]] = []
+        self.used: list[tuple[str, str, bytes]] = []
         self.components = Components(
             self.clock,
             Admission(["example.com", "example.org"], self.names, self.clock.seconds),
@@ -39,6 +41,7 @@ class ComponentTests(SynchronousTestCase):
             route=self.routed.append,
             changed=lambda domain, bridge: self.changed.append((domain, bridge.host)),
             end_sessions=self.end_sessions,
+            secret_used=lambda domain, name, used: self.used.append((domain, name, used)),
         )
 
     def end_sessions(self, domain: str, order: EndSessions) -> int:
@@ -56,13 +59,14 @@ class ComponentTests(SynchronousTestCase):
         name: str = "cb1",
         secret: str | None = None,
         domain: str = "example.com",
+        more: str = "",
     ) -> str:
         """Open the stream, send the handshake and answer what comes back for it."""
         header = peer.open(f"{name}.{domain}")
         found = re.search("id='([^']+)'", header)
         assert found is not None, header
         digest = component_digest(found[1], secret or SECRETS[name])
-        return peer.type(f"<handshake>{digest}</handshake>")
+        return peer.type(f"<handshake{more}>{digest}</handshake>")
 
     def serving(self, name: str = "cb1", domain: str = "example.com") -> Peer:
         """A registered component that answers logins."""
@@ -253,6 +257,81 @@ class ComponentTests(SynchronousTestCase):
         first.type(f"<iq type='result' id='{found[1]}' from='cb1.example.com' to='example.com'/>")
         self.assert_ended(second, second.read(), "conflict")
         self.assertFalse(first.hung_up)
+
+    def test_either_secret(self) -> None:
+        """While a secret is rotated both count, and it is said which one let the link in."""
+        self.names.next["example.com", "cb1"] = "n3w"
+        for secret in ("s3cret", "n3w"):
+            peer = self.connect()
+            self.assertEqual(self.prove(peer, secret=secret), "<handshake/>")
+            self.assertEqual(self.used[-1], ("example.com", "cb1", mark(secret.encode())))
+            peer.lose()
+        peer = self.connect()
+        self.assert_ended(peer, self.prove(peer, secret="neither"), "not-authorized")
+        self.assertEqual(len(self.used), 2)
+
+    def test_refused_newer_link_used_nothing(self) -> None:
+        """A secret was not used by a link that is not let in, however right it is."""
+        self.registered()
+        self.prove(self.connect(), secret="s3cret")
+        self.assertEqual(len(self.used), 1)
+
+    def replaceable(self) -> Peer:
+        """A Call Bridge's link that a newer one may take the place of."""
+        older = self.serving()
+        self.offer(older, 20, " successor='t0ken'")
+        return older
+
+    def offer(self, peer: Peer, capacity: int, more: str = "") -> None:
+        answer = peer.type(
+            "<iq type='set' id='2' from='cb1.example.com' to='example.com'>"
+            f"<serve xmlns='urn:x-callbridge:login:1' capacity='{capacity}'{more}>"
+            "<mechanism>PLAIN</mechanism></serve></iq>"
+        )
+        self.assertIn("type='result'", answer)
+
+    def test_successor(self) -> None:
+        """The link that the older one has announced takes its place; that one goes on as well."""
+        older, newer = self.replaceable(), self.connect()
+        self.assertEqual(self.prove(newer, more=" successor='t0ken'"), "<handshake/>")
+        self.assertFalse(older.hung_up)
+        first = self.components.registered["cb1.example.com"]
+        self.assertIs(first.stream, newer.stream)
+        self.offer(older, 0)  # what is under way there goes on
+        self.assertEqual(older.read(), "")
+        older.lose()
+        self.assertIs(self.components.registered["cb1.example.com"], first)
+
+    def test_successor_that_goes(self) -> None:
+        """If the successor goes first, the older link has its place again."""
+        older, newer = self.replaceable(), self.connect()
+        self.prove(newer, more=" successor='t0ken'")
+        newer.lose()
+        self.assertIs(self.components.registered["cb1.example.com"].stream, older.stream)
+        older.lose()
+        self.assertEqual(self.components.registered, {})
+
+    def test_no_successor(self) -> None:
+        """Without the right token a newer link stays a rival, also where none was announced."""
+        for more in ("", " successor=''", " successor='other'", " successor='t0ke&#xF1;'"):
+            older, newer = self.replaceable(), self.connect()
+            self.assertEqual(self.prove(newer, more=more), "")
+            self.assertIn("urn:xmpp:ping", older.read())
+            newer.lose()
+            self.offer(older, 20)
+            another = self.connect()
+            self.assertEqual(self.prove(another, more=" successor=''"), "")
+            another.lose()
+            older.lose()
+
+    def test_name_removed_while_replaced(self) -> None:
+        """If the name is taken out of the registry, both links go."""
+        older, newer = self.replaceable(), self.connect()
+        self.prove(newer, more=" successor='t0ken'")
+        self.assertTrue(self.components.dismiss("cb1.example.com", "removed"))
+        self.assertTrue(older.hung_up)
+        self.assertTrue(newer.hung_up)
+        self.assertEqual(self.components.registered, {})
 
     def test_silent_link(self) -> None:
         """A registered link that answers no ping is cut after interval and timeout."""

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daemonkit import calling
 from daemonkit.calling import CommandError, NotRunning
-from xmppd.components.registry import Registry
+from xmppd.components.registry import Known, Registry
 from xmppd.ctl import main
 
 STATUS: dict[str, Any] = {
@@ -138,6 +138,96 @@ class CtlTests(CtlTestCase):
             self.assertTrue(self.run_ctl("callbridge", "add-secret", "cb1", typed=typed, expect=1))
         self.assertEqual(self.registry.names(COM), [])
 
+    def test_rotate(self) -> None:
+        """A new secret is made and printed once; the old one counts until it was used."""
+        self.registry.add_secret(COM, "cb1", "old")
+        output = self.run_ctl("callbridge", "rotate", "CB1")
+        known = self.registry.find(COM, "cb1")
+        assert known is not None
+        self.assertEqual(known.secret, "old")
+        self.assertIn(f"Secret:     {known.next_secret}\n", output)
+        self.assertIn("--secret-stdin", output)
+        error = self.run_ctl("callbridge", "rotate", "cb1", expect=1)
+        self.assertIn("is being rotated already", error)
+        self.assertNotIn(str(known.next_secret), error)
+
+    def test_rotate_for_programs(self) -> None:
+        """With --json, it is one object, as for add."""
+        self.registry.add(COM, "cb1")
+        answer = json.loads(self.run_ctl("--json", "callbridge", "rotate", "cb1"))
+        known = self.registry.find(COM, "cb1")
+        assert known is not None
+        self.assertEqual(answer, {"callbridge": "cb1", "domain": COM, "secret": known.next_secret})
+
+    def test_rotate_to_known_secret(self) -> None:
+        """On the other servers the new secret is read from standard input, and is not shown."""
+        self.registry.add_secret(COM, "cb1", "old")
+        for _ in range(2):
+            output = self.run_ctl("callbridge", "rotate", "cb1", "--secret-stdin", typed="new\n")
+            self.assertEqual(output, "cb1 may use either secret, until it has used the new one.\n")
+        error = self.run_ctl("callbridge", "rotate", "cb1", "--secret-stdin", typed="x\n", expect=1)
+        self.assertIn("is being rotated already", error)
+        known = self.registry.find(COM, "cb1")
+        assert known is not None
+        self.assertEqual((known.secret, known.next_secret), ("old", "new"))
+
+    def test_rotate_to_same_secret(self) -> None:
+        """The secret that it has already begins no rotation."""
+        self.registry.add_secret(COM, "cb1", "old")
+        error = self.run_ctl(
+            "callbridge", "rotate", "cb1", "--secret-stdin", typed="old\n", expect=1
+        )
+        self.assertIn("is the secret of cb1 already", error)
+
+    def test_rotate_unknown(self) -> None:
+        """There is nothing to rotate of a name that is not known, and nothing is made."""
+        for way in ([], ["--abort"], ["--finish"]):
+            error = self.run_ctl("callbridge", "rotate", "cb1", *way, expect=1)
+            self.assertIn("there is no Call Bridge cb1", error)
+        self.assertFalse(self.registry.path.exists())
+
+    def test_end_rotation(self) -> None:
+        """A rotation can be given up, or the old secret dropped; without one both fail."""
+        for way, kept in (("--abort", "old"), ("--finish", "new")):
+            self.registry.add_secret(COM, "cb1", "old")
+            self.registry.rotate(COM, "cb1", "new")
+            self.assertIn("counts alone", self.run_ctl("callbridge", "rotate", "cb1", way))
+            self.assertEqual(self.registry.find(COM, "cb1"), Known(kept))
+            error = self.run_ctl("callbridge", "rotate", "cb1", way, expect=1)
+            self.assertIn("is not being rotated", error)
+
+    def test_list_rotation(self) -> None:
+        """The list says that a rotation goes on, and which secret the link uses, but no secret."""
+        self.registry.add_secret(COM, "cb1", "0ld")
+        self.registry.rotate(COM, "cb1", "n3w")
+        link = STATUS["callbridges"][0]
+        self.answers["status"] = {"callbridges": [{**link, "secret_in_use": "current"}]}
+        output = self.run_ctl("callbridge", "list")
+        self.assertRegex(
+            output, "\ncb1: a rotation goes on for .*; the link uses the old secret.\n"
+        )
+        (entry,) = json.loads(self.run_ctl("--json", "callbridge", "list"))
+        self.assertEqual(entry["secret_in_use"], "current")
+        self.assertIs(entry["rotation"]["long"], False)
+        for secret in ("0ld", "n3w"):
+            self.assertNotIn(secret, output + json.dumps(entry))
+            self.assertIn(secret, self.run_ctl("callbridge", "list", "--show-secrets"))
+
+    def test_status_of_rotation(self) -> None:
+        """The status says it, too, and warns where it goes on for long."""
+        link = {
+            **STATUS["callbridges"][0],
+            "secret_in_use": "current",
+            "rotation": {"since": "2026-01-01T00:00:00+00:00", "seconds": 180000, "long": True},
+        }
+        self.answers["status"] = {**STATUS, "callbridges": [link]}
+        output = " ".join(self.run_ctl("status").split())
+        self.assertIn("a rotation goes on for 2d 2h; the link uses the old secret", output)
+        self.assertIn("xmppctl callbridge rotate cb1 --abort", output)
+        former = {**link, "rotation": None, "secret_in_use": "former"}
+        self.answers["status"] = {**STATUS, "callbridges": [former]}
+        self.assertIn("the link uses a former secret", self.run_ctl("status"))
+
     def test_list_nothing(self) -> None:
         """An empty registry is shown with the way to fill it."""
         self.assertIn("xmppctl callbridge add NAME", self.run_ctl("callbridge", "list"))
@@ -149,7 +239,8 @@ class CtlTests(CtlTestCase):
         output = self.run_ctl("callbridge", "list")
         self.assertEqual(output, "Call Bridge  State\ncb1          daemon not running\n")
         output = self.run_ctl("callbridge", "list", "--json")
-        self.assertEqual(json.loads(output), [{"name": "cb1", "domain": COM, "state": None}])
+        entry = {"name": "cb1", "domain": COM, "state": None}
+        self.assertEqual(json.loads(output), [{**entry, "secret_in_use": None, "rotation": None}])
 
     def test_list_with_daemon(self) -> None:
         """The daemon tells the states."""
@@ -322,7 +413,7 @@ class DomainsTests(CtlTestCase):
             ],
         )
         output = self.run_ctl("callbridge", "list", "--domain", COM, "--json")
-        self.assertEqual(json.loads(output), [down])
+        self.assertEqual(json.loads(output), [{**down, "secret_in_use": None, "rotation": None}])
 
     def test_delete(self) -> None:
         """A Call Bridge is taken out of the domain that is named, also of one not served."""

@@ -165,6 +165,7 @@ class ComponentWalks(SynchronousTestCase):
             route=lambda stanza: self.router.route(stanza),
             changed=lambda domain, bridge: None,
             end_sessions=lambda domain, order: 0,
+            secret_used=lambda domain, name, used: None,
         )
         self.router = Router(
             "example.com", Sessions(), self.components.registered.get, lambda name: False

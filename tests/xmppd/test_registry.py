@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from daemonkit.files import mark
 from xmppd.components.registry import SCHEMA, Known, Registry, RegistryFault, normal_name
 
 COM, ORG = "example.com", "example.org"
@@ -236,7 +238,7 @@ class RegistryTests(SynchronousTestCase):
         self.assertNotIn(second.secret, repr(second))
 
     def test_file_of_schema_2(self) -> None:
-        """In a file from before there were join files no secret expires."""
+        """In a file from before no secret expires, and each can be rotated."""
         self.directory.mkdir()
         with sqlite3.connect(self.registry.path) as connection:
             connection.executescript(SCHEMA_2)
@@ -244,6 +246,8 @@ class RegistryTests(SynchronousTestCase):
         self.assertEqual(self.daemon.find(COM, "cb1"), Known("hunter2"))
         self.registry.add(ORG, "cb1", expires=1000)
         self.assertEqual(self.daemon.domains(), [COM, ORG])
+        self.registry.rotate(COM, "cb1", "new")
+        self.assertEqual(self.daemon.secret(COM, "cb1"), "hunter2")
 
     def test_file_without_domains(self) -> None:
         """In a file from before there were domains all names are of the first one."""
@@ -261,6 +265,46 @@ class RegistryTests(SynchronousTestCase):
             self.assertEqual(added.fetchone(), ("2026-01-02 03:04:05",))
             self.assertEqual(connection.execute("PRAGMA user_version").fetchone(), (SCHEMA,))
         connection.close()
+
+    def test_rotated_secret_is_overwritten(self) -> None:
+        """The secret that a rotation leaves behind is in none of the files, however it ended."""
+        ends = {
+            "old": lambda new: self.daemon.used(COM, "cb1", mark(new.encode())),
+            "older": lambda new: self.registry.finish(COM, "cb1"),
+            "oldest": lambda new: self.registry.add_secret(COM, "cb1", "other"),
+        }
+        for secret, end in ends.items():
+            old = f"{secret} secret that is to go"
+            self.registry.add_secret(COM, "cb1", old)
+            new = self.registry.rotate(COM, "cb1")
+            self.assertEqual(self.daemon.secret(COM, "cb1"), old)
+            end(new)
+            files = list(self.directory.iterdir())
+            self.assertEqual([one.name for one in files if old.encode() in one.read_bytes()], [])
+        given_up = self.registry.rotate(COM, "cb1").encode()
+        self.registry.abort(COM, "cb1")
+        files = list(self.directory.iterdir())
+        self.assertEqual([one.name for one in files if given_up in one.read_bytes()], [])
+
+    def test_rotation_ends_expiry(self) -> None:
+        """Who has the new secret needs no join file; one that is made meanwhile has it."""
+        self.registry.add(COM, "cb1", expires=1000)
+        new = self.registry.rotate(COM, "cb1")
+        given = self.registry.give_out(COM, "cb1", 2000)
+        assert given is not None
+        self.assertEqual((given.secret, given.expires), (new, None))
+        self.assertIs(self.daemon.used(COM, "cb1", mark(new.encode())), True)
+        self.assertEqual(self.daemon.find(COM, "cb1"), Known(new))
+        self.assertIs(self.daemon.used(COM, "cb1", mark(new.encode())), False)
+
+    def test_time_of_rotation(self) -> None:
+        """Since when a rotation goes on is remembered, whoever looks."""
+        self.registry.add(COM, "cb1")
+        self.registry.rotate(COM, "cb1")
+        known = self.daemon.find(COM, "cb1")
+        assert known is not None
+        assert known.rotated_at is not None
+        self.assertLess(abs((datetime.now(UTC) - known.rotated_at).total_seconds()), 60)
 
     def test_old_file_opened_twice(self) -> None:
         """A file is brought up to date once, whoever comes first; who has it open sees it."""

@@ -17,6 +17,7 @@ from bridgewire.handshake import component_digest, digests_match
 from bridgewire.jid import parse_host
 from bridgewire.namespaces import COMPONENT
 from bridgewire.steps import Reason, Step, StepFailure
+from daemonkit.files import mark
 from xmppd.components.registry import Known, RegistryFault
 
 
@@ -112,24 +113,35 @@ class Admission:
         command = f"xmppctl callbridge add {name or 'NAME':.63}{self._option(domain)}"
         return f"If it ought to be, run `{command}`."
 
-    def check_digest(self, domain: str, name: str, stream_id: str, offered: str) -> None:
-        """Compare the handshake's digest, in constant time. Raises Refused.
+    def check_digest(self, domain: str, name: str, stream_id: str, offered: str) -> bytes:
+        """Compare the handshake's digest, and answer the mark of the secret that it proves.
 
-        A secret from a join file must come in time once, and has no end from then on.
+        Always with two secrets, each in constant time: how long it takes says neither whether the
+        name is known nor whether its secret is being rotated. A secret from a join file must come
+        in time once, and has no end from then on.
+
+        Raises:
+            Refused: it is of neither, or came too late.
         """
         known = self._find(domain, name)
-        expected = component_digest(stream_id, known.secret if known else secrets.token_hex())
-        if not digests_match(offered, expected) or known is None:
+        current = known.secret if known else secrets.token_hex()
+        following = known.next_secret if known else None
+        both = (current, following or secrets.token_hex())
+        matches = [digests_match(offered, component_digest(stream_id, one)) for one in both]
+        if known is None or not any(matches):
             raise Refused(
                 "not-authorized",
                 Reason.AUTHENTICATION_FAILURE,
                 f"the secret of {name}.{domain} is not the one known here.",
                 "Compare its secret with `xmppctl callbridge list --show-secrets`.",
             )
-        if known.expires is None:
-            return
-        if self.now() > known.expires:
-            end = datetime.fromtimestamp(known.expires, UTC)
+        if matches[0] and known.expires is not None:
+            self._take(domain, name, known.expires)
+        return mark(both[matches.index(True)].encode())
+
+    def _take(self, domain: str, name: str, expires: int) -> None:
+        if self.now() > expires:
+            end = datetime.fromtimestamp(expires, UTC)
             raise Refused(
                 "not-authorized",
                 Reason.SECRET_EXPIRED,

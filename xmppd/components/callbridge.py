@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable
 from typing import Any
 
@@ -48,6 +49,11 @@ class CallBridgeLink:
     def draining(self) -> bool:
         """True where it served logins and takes no new ones."""
         return bool(self._offer.mechanisms) and self._offer.capacity == 0
+
+    def yields_to(self, successor: str) -> bool:
+        """True where it lets the link that shows ``successor`` take its place."""
+        said = self._offer.successor
+        return bool(said) and hmac.compare_digest(said.encode(), successor.encode())
 
     def describe(self) -> str:
         """Answer in words what it offers, for the log."""

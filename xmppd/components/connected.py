@@ -31,7 +31,8 @@ class Components:
 
     ``route`` takes their stanzas; ``changed`` hears when a Call Bridge comes, offers or goes, and
     of which domain it is; ``end_sessions`` ends sessions of a user of a domain, and answers how
-    many. ``registered`` maps an address, ``cb1.example.com``, to the stream that holds it.
+    many; ``secret_used`` hears the domain and name of a component that is let in, and the mark of
+    its secret. ``registered`` maps an address, ``cb1.example.com``, to the stream that holds it.
     """
 
     clock: IReactorTime
@@ -40,6 +41,7 @@ class Components:
     route: Callable[[Element], None]
     changed: Callable[[str, CallBridgeLink], None]
     end_sessions: Callable[[str, EndSessions], int]
+    secret_used: Callable[[str, str, bytes], None]
 
     log = Logger()
 
@@ -59,6 +61,13 @@ class Components:
     def of(self, domain: str) -> list[str]:
         """Answer the addresses of a domain's components."""
         return [host for host, one in self.registered.items() if one.domain == domain]
+
+    def step_back(self, host: str) -> None:
+        """The one that holds ``host`` is gone; it may have taken the place of one that is not."""
+        del self.registered[host]
+        for stream in self.open:
+            if stream.host == host and stream.since is not None:
+                self.registered[host] = stream
 
     def dismiss(self, host: str, text: str) -> bool:
         """Close the link that holds ``host``, and those that want to; True if one held it."""

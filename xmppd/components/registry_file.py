@@ -11,13 +11,14 @@ from pathlib import Path
 from daemonkit.replace import find_account
 
 #: The schema, as PRAGMA user_version counts it. 1 had names alone, all of one domain; 2 knew of no
-#: secret that expires.
+#: secret that expires, and of one secret for each.
 SCHEMA = 3
 #: Seconds to wait for another process that writes.
 _BUSY = 5.0
 
 #: ``expires``: UNIX time until when a secret that was given out in a join file has to be used for
-#: the first time; NULL: it was, or was not given out.
+#: the first time; NULL: it was, or was not given out. ``next_secret``: what counts as well since
+#: ``rotated_at``, until it was used; NULL: nothing does.
 _CREATE = """
 CREATE TABLE callbridge (
     domain TEXT NOT NULL,
@@ -25,6 +26,8 @@ CREATE TABLE callbridge (
     secret TEXT NOT NULL,
     added TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
     expires INTEGER,
+    next_secret TEXT,
+    rotated_at TEXT,
     PRIMARY KEY (domain, name)
 ) WITHOUT ROWID
 """
@@ -68,6 +71,15 @@ class RegistryFile:
                 connection.rollback()
                 raise
             connection.commit()
+
+    @contextmanager
+    def forgetting(self) -> Iterator[sqlite3.Connection]:
+        """The same for what removes a secret: afterwards it is in none of the files."""
+        with self.writing() as connection:
+            yield connection
+        with self.faults():
+            # The journal still has the secret, and would keep it as long as the daemon runs.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close the file; it opens again by itself."""
@@ -150,7 +162,8 @@ def _open(path: Path, first_domain: str) -> sqlite3.Connection:
             elif version == 1:
                 _add_domains(connection, first_domain)
             elif version == 2:
-                connection.execute("ALTER TABLE callbridge ADD COLUMN expires INTEGER")
+                for column in ("expires INTEGER", "next_secret TEXT", "rotated_at TEXT"):
+                    connection.execute(f"ALTER TABLE callbridge ADD COLUMN {column}")
             if version < SCHEMA:
                 connection.execute(f"PRAGMA user_version = {SCHEMA}")
             connection.commit()

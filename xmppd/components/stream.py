@@ -53,7 +53,8 @@ class ComponentStream:
     """One component.
 
     ``since`` is when it registered, None while it is not. ``name``, ``domain`` and ``host`` (the
-    two joined) are empty until its header came.
+    two joined) are empty until its header came; ``proof``, the mark of its secret, until its
+    handshake.
     """
 
     log = Logger()
@@ -64,7 +65,8 @@ class ComponentStream:
         self._counted = True
         self._timer: IDelayedCall | None = None
         self._stream_id = secrets.token_hex(16)
-        self._proved = False
+        self._succeeds = False
+        self.proof = b""
         self.name = ""
         self.domain = ""
         self.host = ""
@@ -139,19 +141,24 @@ class ComponentStream:
     # Checks before the table hears of it
 
     def _handshake(self, element: Element) -> None:
-        if self._proved:
+        if self.proof:
             self._refuse("not-authorized", Reason.PROTOCOL_ERROR, "it sent a second handshake")
             return
         try:
-            self._all.admission.check_digest(self.domain, self.name, self._stream_id, str(element))
+            self.proof = self._all.admission.check_digest(
+                self.domain, self.name, self._stream_id, str(element)
+            )
         except Refused as refused:
             self.machine.refused(refused.refusal)
             return
-        self._proved = True
-        if self.host in self._all.registered:
-            self.machine.contested()
-        else:
+        older = self._all.registered.get(self.host)
+        if older is not None:
+            token = str(element.getAttribute("successor", ""))
+            self._succeeds = older.callbridge.yields_to(token)
+        if older is None or self._succeeds:
             self.machine.proved()
+        else:
+            self.machine.contested()
 
     def _stanza(self, element: Element) -> None:
         self._keepalive.heard()
@@ -217,7 +224,9 @@ class ComponentStream:
             peer=self.peer,
             certificate=self.certificate or "none",
         )
-        if older is not None:  # last: others may be waiting for its end, and ask us then
+        self._all.secret_used(self.domain, self.name, self.proof)
+        if older is not None and not self._succeeds:
+            # Last: others may be waiting for its end, and ask us then.
             older.machine.dismissed("conflict", "a newer link took over; this one did not answer")
 
     def pass_on(self, element: Element) -> None:
@@ -236,7 +245,7 @@ class ComponentStream:
     def withdraw(self, reason: Reason, why: str) -> None:
         self.since = None
         if self._all.registered.get(self.host) is self:
-            del self._all.registered[self.host]
+            self._all.step_back(self.host)
         self._keepalive.stop()
         self.log.warn(
             "step {number} ({step}): link of {host} from {peer} is down, {reason}: {why}",
