@@ -22,7 +22,7 @@ def commands(
     """Answer the commands by name; each takes the arguments and answers something for JSON."""
 
     def status(_: dict[str, Any]) -> object:
-        """The status of docs/operating.md: the links, and whether logins can be answered."""
+        """The status of docs/settings.md: the links, and whether logins can be answered."""
         return {
             "callbridge": bridge.config.callbridge.name,
             "domain": bridge.config.callbridge.domain,

@@ -42,7 +42,7 @@ def commands(
     """Answer the commands by name; each takes the arguments and answers something for JSON."""
 
     def status(_: dict[str, Any]) -> object:
-        """The status of docs/operating.md: server, links, sessions, logins under way."""
+        """The status of docs/settings.md: server, links, sessions, logins under way."""
         sessions = Counter(session.jid.host for session in server.sessions.all())
         return {
             "domain": server.config.xmppd.domain,

@@ -1,6 +1,6 @@
 """Writes the manual pages and the completion: python packaging/manual DIRECTORY.
 
-They are made from the parsers of the commands, the options of the daemons, docs/operating.md and
+They are made from the parsers of the commands, the options of the daemons, docs/settings.md and
 the files in etc/. Needs the project, argparse-manpage and shtab. SOURCE_DATE_EPOCH is the date of
 the pages.
 """

@@ -1,4 +1,4 @@
-"""The settings as docs/operating.md has them: the tables, and what stands around them."""
+"""The settings as docs/settings.md has them: the tables, and what stands around them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_GUIDE = Path(__file__).resolve().parents[2] / "docs" / "operating.md"
+_PAGE = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
 _FIRST_CELL = re.compile(r"(?:\*\*`\[(?P<section>[^]]+)\]`\*\*\s*)?(?P<keys>`.+`)")
 
 
@@ -31,12 +31,12 @@ class Chapter:
     after: tuple[str, ...]
 
 
-def chapter(daemon: str, guide: Path = _GUIDE) -> Chapter:
+def chapter(daemon: str, page: Path = _PAGE) -> Chapter:
     """Answer "Settings of <daemon>". Raises ValueError where a row cannot be understood."""
-    text = guide.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     _, heading, rest = text.partition(f"\n## Settings of {daemon}\n")
     if not heading:
-        raise ValueError(f"{guide} has no section 'Settings of {daemon}'")
+        raise ValueError(f"{page} has no section 'Settings of {daemon}'")
     blocks = re.split(r"\n#", rest, maxsplit=1)[0].strip().split("\n\n")
     (place,) = (index for index, block in enumerate(blocks) if block.startswith("|"))
     before, table, after = blocks[:place], blocks[place], blocks[place + 1 :]

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from configparser import ConfigParser
+from pathlib import Path
 
 from twisted.trial import unittest
 
+from tests.support.markdown import Page
 from tests.support.processes import ROOT
+
+#: Everything that a person reads on the way from the README.
+PAGES = (*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")))
 
 
 class LayoutTests(unittest.SynchronousTestCase):
@@ -24,3 +29,38 @@ class LayoutTests(unittest.SynchronousTestCase):
         }
         there = {f"tests.{found.parent.name}" for found in ROOT.glob("tests/*/test_*.py")}
         self.assertEqual(there - named, set())
+
+
+class LinkTests(unittest.SynchronousTestCase):
+    """The pages that are there, and what they lead to."""
+
+    def test_every_link_leads_somewhere(self) -> None:
+        """A link within the project names a file that is there, and a heading that it has."""
+        pages = {path: Page(path) for path in PAGES}
+        broken = []
+        for path, page in pages.items():
+            for link in page.links():
+                if "://" not in link and not self.leads_somewhere(path, link, pages):
+                    broken.append(f"{path.relative_to(ROOT)}: {link}")
+        self.assertEqual(broken, [])
+
+    def leads_somewhere(self, page: Path, link: str, pages: dict[Path, Page]) -> bool:
+        name, _, anchor = link.partition("#")
+        there = (page.parent / name).resolve() if name else page
+        if not anchor or not there.exists():
+            return there.exists()
+        known = pages.get(there) or Page(there)
+        return anchor in {heading.anchor for heading in known.headings()}
+
+    def test_every_page_can_be_found(self) -> None:
+        """The pages in docs/ are reached from the README by following links."""
+        found, todo = set[Path](), [ROOT / "README.md"]
+        while todo:
+            path = todo.pop()
+            if path in found or not path.is_file():
+                continue
+            found.add(path)
+            if path.suffix == ".md":
+                names = (link.partition("#")[0] for link in Page(path).links())
+                todo += [(path.parent / name).resolve() for name in names if "://" not in name]
+        self.assertEqual(set(PAGES) - found, set())

@@ -118,7 +118,7 @@ class PageTests(SynchronousTestCase):
 
 
 class SettingsTests(SynchronousTestCase):
-    """The tables in docs/operating.md, of which the pages are made, against the daemons."""
+    """The tables in docs/settings.md, of which the pages are made, against the daemons."""
 
     def load(self, daemon: str, text: str) -> dict[tuple[str, str], str]:
         """Every setting that the daemon knows, with what is in force."""

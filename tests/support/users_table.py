@@ -1,4 +1,4 @@
-"""The table of docs/operating.md that ``sql:`` looks into, with all that may be in it."""
+"""The table of docs/directories.md that ``sql:`` looks into, with all that may be in it."""
 
 from __future__ import annotations
 

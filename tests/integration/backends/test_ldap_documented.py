@@ -1,4 +1,4 @@
-"""The examples of docs/operating.md for LDAP directories."""
+"""The examples of docs/directories.md for LDAP directories."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.integration.backends.directories import DirectoryCase, DirectorySite
 from tests.support.processes import ROOT
 from tests.support.slapd import SERVICE_PASSWORD
 
-PAGE = (ROOT / "docs" / "operating.md").read_text()
+PAGE = (ROOT / "docs" / "directories.md").read_text()
 
 
 def section(heading: str) -> str:
@@ -39,7 +39,7 @@ class DocumentedTests(DirectoryCase):
 
     def test_openldap(self) -> None:
         """The account, the access rules and the settings let users in."""
-        text = section("#### OpenLDAP")
+        text = section("### OpenLDAP")
         (ini,) = blocks(text, "ini")
         rules = blocks(text)[0]
         access = "".join(f"access {line}\n" for line in rules.splitlines())
@@ -68,7 +68,7 @@ class DocumentedTests(DirectoryCase):
 
     def test_active_directory(self) -> None:
         """The settings for Active Directory can be used; so can the group's filter."""
-        text = section("#### Active Directory")
+        text = section("### Active Directory")
         (ini,) = blocks(text, "ini")
         (group,) = re.findall(r"^`(\(memberOf:.*\))`", text, re.MULTILINE)
         documented = settings(ini)
@@ -90,7 +90,7 @@ class DocumentedTests(DirectoryCase):
 
     def test_names(self) -> None:
         """With the filter for two kinds of names, both let the same user in."""
-        text = section("#### What happens at a login")
+        text = section("### What happens at a login")
         (both,) = re.findall(r"`(\(\|.*?)`", text)
         self.site = DirectorySite()
         self.addCleanup(self.site.close)

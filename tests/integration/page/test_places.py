@@ -13,7 +13,7 @@ from tests.support.processes import Process, free_port
 from tests.support.site import Settings
 
 PROXY = "127.0.0.3"
-#: As docs/operating.md has it.
+#: As docs/browsers.md has it.
 PAGE = """
         location / {{
             proxy_pass https://{server}:{websocket_port};
