@@ -71,6 +71,17 @@ def failure_condition(failure: Element) -> str:
     return str(found[0])
 
 
+def failure_details(failure: Element) -> tuple[str, str]:
+    """Answer the reason and the text in a ``<failure/>``; what is not there is empty."""
+    reason = text = ""
+    for child in failure.elements():
+        if child.uri == ERRORS and child.name in list(Reason):
+            reason = child.name
+        elif (child.uri, child.name) == (SASL, "text"):
+            text = str(child)
+    return reason, text
+
+
 def sasl_data(element: Element) -> bytes | None:
     """Answer the data of a SASL element: None for no text, empty for ``=`` (RFC 6120, 6.4.2).
 

@@ -10,6 +10,7 @@ from bridgewire.session_end import EndSessions
 from callbridged.bridge import Bridge
 from callbridged.ending import end_sessions
 from daemonkit.calling import CommandError
+from daemonkit.logins_control import logins_command
 from daemonkit.reload import Reload
 
 #: Paused accounts that are listed.
@@ -89,6 +90,9 @@ def commands(
         was_paused = bridge.guessing is not None and bridge.guessing.forgive(user)
         return {"user": user, "was_paused": was_paused}
 
+    def domain() -> str:
+        return bridge.config.callbridge.domain
+
     return {
         "status": status,
         "reload": reload,
@@ -98,4 +102,5 @@ def commands(
         "guests": list_guests,
         "paused": paused,
         "unpause": unpause,
+        "logins": logins_command(bridge.logins.records.feed, domain),
     }

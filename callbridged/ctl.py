@@ -11,6 +11,7 @@ from callbridged.check import ctl as check_ctl
 from callbridged.config import DEFAULT_PATH, control_socket, load
 from daemonkit.calling import call
 from daemonkit.ctl import Frame, show
+from daemonkit.logins_ctl import add_logins_command
 from daemonkit.reload_ctl import add_reload_command, describe_reload
 from daemonkit.terminal import paint, pairs, table
 
@@ -51,6 +52,7 @@ def make_frame() -> Frame:
     frame.command("resume", resume, "take logins again")
     ending_ctl.add_commands(frame)
     guessing_ctl.add_commands(frame)
+    add_logins_command(frame, control_socket, "Server", "xmppctl logins")
     users.add_commands(frame)
     return frame
 

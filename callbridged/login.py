@@ -24,6 +24,7 @@ from callbridged.backends import AccountRefused, BackendUnavailable, IUserBacken
 from callbridged.directory import Directory
 from callbridged.guessing import Guess, Guessing, TooManyFailures
 from callbridged.guests import ACCOUNT, Guests
+from callbridged.login_records import LoginRecords
 from callbridged.mechanisms import MECHANISMS
 from callbridged.mechanisms.exchange import (
     Answer,
@@ -36,13 +37,12 @@ from callbridged.mechanisms.exchange import (
 from callbridged.tokens import Tokens
 from callbridged.user_certificates import UserCertificates
 from callbridged.welcome import Welcome
+from daemonkit.login_record import MAX_NAME
 from daemonkit.quiet import Quiet
 from daemonkit.units import format_duration
 
 #: Seconds for an exchange: what a server may ask for at most, and what it gets unasked.
 MAX_SECONDS = 120.0
-#: Characters of a user name in the log.
-SHOWN = 64
 
 #: How a session can end with nobody's message the reason, and what a message then gets that was
 #: still being worked on.
@@ -67,6 +67,7 @@ class OutOfOrder(WireFault):
 @dataclass(eq=False)
 class _Session:
     link: Hashable
+    server: str
     id: str
     mechanism: str
     exchange: Exchange | None
@@ -121,6 +122,7 @@ class LoginService:
         self._backend = backend
         self._decoy_key = decoy_key or os.urandom(32)
         self._domain = parse_jid(domain).host
+        self.records = LoginRecords(self._domain)
         self._capacity = capacity
         self.reconfigure(certificates, guests, tokens, guessing)
         self._links: dict[Hashable, _Link] = {}
@@ -166,8 +168,8 @@ class LoginService:
         waiting.append(idle)
         return idle
 
-    async def answer(self, request: LoginRequest, link: Hashable) -> LoginReply:
-        """Answer a client's message that came over ``link``.
+    async def answer(self, request: LoginRequest, link: Hashable, server: str = "") -> LoginReply:
+        """Answer a client's message that came over ``link``, from ``server``.
 
         Whatever the client does wrong, and the backend, is a reply with ``failure``.
 
@@ -184,7 +186,7 @@ class LoginService:
         if kind == "auth":
             if session is not None:
                 raise OutOfOrder("auth, in a session that is open")
-            session = self._begin(request, link)
+            session = self._begin(request, link, server)
         elif session is None:
             raise OutOfOrder(f"{kind}, in no session that is open")
         elif session.working is not None:
@@ -200,13 +202,17 @@ class LoginService:
     def _session(self, link: Hashable, session: str) -> _Session | None:
         return self._links[link].sessions.get(session) if link in self._links else None
 
-    def _begin(self, request: LoginRequest, link: Hashable) -> _Session:
+    def _begin(self, request: LoginRequest, link: Hashable, server: str) -> _Session:
+        name = str(request.element.getAttribute("mechanism", ""))
         if self._open >= self.capacity:
             refusal = NoRoom(f"{self._open} logins are under way, and we take {self.capacity}")
             text = "a login was refused: {refusal}"
             self._quiet.warn(self.log, "no room", text, refusal=str(refusal))
+            full = Reason.RESOURCE_LIMIT
+            self.records.ended(
+                request.session, request.peer, server, name, "resource-constraint", reason=full
+            )
             raise refusal
-        name = str(request.element.getAttribute("mechanism", ""))
         exchange = guess = None
         if self._guessing is not None:
             guess = self._guessing.begin(request.peer, self._shared)
@@ -224,6 +230,7 @@ class LoginService:
         seconds = MAX_SECONDS if request.deadline is None else min(request.deadline, MAX_SECONDS)
         session = _Session(
             link,
+            server,
             request.session,
             name if exchange else "unknown",
             exchange,
@@ -257,7 +264,7 @@ class LoginService:
     async def _step(self, session: _Session, element: Element) -> LoginReply:
         """Answer what to say to a message; ends the session unless it goes on."""
         ATTEMPT.set(Attempt(session.peer, session.mechanism, session.ends))
-        why, reason = "", None
+        why, reason, unlogged = "", None, ""
         if session.guess is not None:
             session.guess.resume()
         try:
@@ -279,16 +286,16 @@ class LoginService:
             condition, why = "temporary-auth-failure", str(refusal)
             reason = Reason.POLICY
         except BackendUnavailable as fault:
-            condition = "temporary-auth-failure"
+            condition, unlogged = "temporary-auth-failure", f"the user backend cannot look: {fault}"
             self._quiet.warn(self.log, str(fault), "the user backend cannot look: {why}", why=fault)
         except Exception:  # noqa: BLE001 - logged whole, and the others live on
-            condition = "temporary-auth-failure"
+            condition, unlogged = "temporary-auth-failure", "internal error; the log has it"
             self.log.failure("Error in answering a login")
         else:
             more = "" if reply.username == answer.username else f"as {reply.username}"
-            self._end(session, "success", "with a new token" if reply.token else more)
+            self._end(session, "success", "with a new token" if reply.token else more, reply=reply)
             return reply
-        self._end(session, condition, why)
+        self._end(session, condition, why, reason, unlogged)
         return LoginReply(session.id, sasl_failure(condition, reason=reason))
 
     async def _take(self, session: _Session, element: Element) -> Answer:
@@ -303,8 +310,16 @@ class LoginService:
             return Challenge(None)  # RFC 6120 section 6.4.2: the client begins after this
         return await session.exchange.take(data or b"")
 
-    def _end(self, session: _Session, outcome: str, why: str = "") -> None:
-        """``why``: more of it, for the log."""
+    def _end(
+        self,
+        session: _Session,
+        outcome: str,
+        why: str = "",
+        reason: Reason | None = None,
+        unlogged: str = "",
+        reply: LoginReply | None = None,
+    ) -> None:
+        """``why``: more of it, for the log; ``unlogged``: what is there already."""
         if session.outcome is not None:
             return
         session.outcome = outcome
@@ -321,12 +336,25 @@ class LoginService:
             "step {number} ({step}): {user!r} from {peer} by {mechanism}: {outcome}{why} ({took})",
             number=Step.LOGIN.number,
             step=Step.LOGIN,
-            user=session.exchange.username[:SHOWN] if session.exchange else "",
+            user=session.exchange.username[:MAX_NAME] if session.exchange else "",
             peer=session.peer or "unknown",
             mechanism=session.mechanism,
             outcome=outcome,
             why=f", {why}" if why else "",
             took=format_duration(self._clock.seconds() - session.began),
+        )
+        claimed = session.exchange.username if session.exchange else ""
+        self.records.ended(
+            session.id,
+            session.peer,
+            session.server,
+            session.mechanism,
+            outcome,
+            user=(reply.username if reply else None) or claimed,
+            seconds=self._clock.seconds() - session.began,
+            guest=reply is not None and reply.report,
+            text=why or unlogged,
+            reason=reason,
         )
         if not link.sessions:
             for idle in link.waiting:  # after the answer that this is about was sent

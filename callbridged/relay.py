@@ -135,7 +135,8 @@ class Relay:
 
     async def _answer(self, link: ActiveLink, iq: Element, payload: Element) -> None:
         try:
-            reply = await self._logins.answer(LoginRequest.from_element(payload), link)
+            request = LoginRequest.from_element(payload)
+            reply = await self._logins.answer(request, link, str(link.target))
         except WireFault as fault:
             self._refuse(link, iq, fault)
         except NoRoom:

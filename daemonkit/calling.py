@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import select
 import socket
 import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +44,59 @@ def call(path: Path, command: str, timeout: float = 10.0, **arguments: object) -
         NotRunning: nobody answers there, with a remedy.
         CommandError: the daemon refuses; the text is the daemon's.
     """
+    with socket.socket(socket.AF_UNIX) as connection:
+        return _ask(connection, bytearray(), path, command, timeout, arguments)
+
+
+def follow(
+    path: Path, command: str, output: int, timeout: float = 10.0, **arguments: object
+) -> Generator[Any, None, None]:
+    """Ask what has an answer that goes on: the result first, and then each line, decoded.
+
+    Ends where nobody reads ``output`` any more, a file descriptor. ``timeout`` is for the result.
+
+    Raises:
+        NotRunning, CommandError: as `call`; NotRunning also when the daemon has hung up.
+    """
+    with socket.socket(socket.AF_UNIX) as connection:
+        received = bytearray()
+        yield _ask(connection, received, path, command, timeout, arguments)
+        connection.settimeout(None)
+        readable = select.poll()
+        readable.register(connection, select.POLLIN)
+        readable.register(output, 0)
+        try:
+            while True:
+                while (end := received.find(b"\n")) >= 0:
+                    line = bytes(received[:end])
+                    del received[: end + 1]
+                    yield json.loads(line)
+                if any(descriptor == output for descriptor, _ in readable.poll()):
+                    return
+                more = connection.recv(65536)
+                if not more or len(received) > MAX_ANSWER:
+                    break
+                received += more
+        except (OSError, ValueError):  # it was killed, or is none of ours
+            pass
+    raise NotRunning(
+        path, f"The daemon on {path} has hung up.", "Its log says whether it was stopped, or why."
+    )
+
+
+def _ask(
+    connection: socket.socket,
+    received: bytearray,
+    path: Path,
+    command: str,
+    timeout: float,
+    arguments: dict[str, object],
+) -> Any:
+    """Ask, and answer the result. What has come behind it is then in ``received``."""
     deadline = time.monotonic() + timeout
     request = json.dumps({"command": command, "arguments": arguments}).encode() + b"\n"
     try:
-        line = _exchange(path, request, deadline)
-        answer = json.loads(line)
+        answer = json.loads(_exchange(connection, received, path, request, deadline))
         if answer["ok"]:
             return answer["result"]
         text = str(answer["error"])
@@ -67,19 +117,24 @@ def call(path: Path, command: str, timeout: float = 10.0, **arguments: object) -
     raise CommandError(text)
 
 
-def _exchange(path: Path, request: bytes, deadline: float) -> bytes:
-    with socket.socket(socket.AF_UNIX) as connection:
+def _exchange(
+    connection: socket.socket, received: bytearray, path: Path, request: bytes, deadline: float
+) -> bytes:
+    connection.settimeout(_left(deadline))
+    connection.connect(os.fspath(path))
+    connection.sendall(request)
+    seen = 0
+    while (end := received.find(b"\n", seen)) < 0 and len(received) < MAX_ANSWER:
+        seen = len(received)
         connection.settimeout(_left(deadline))
-        connection.connect(os.fspath(path))
-        connection.sendall(request)
-        received = bytearray()
-        while not received.endswith(b"\n") and len(received) < MAX_ANSWER:
-            connection.settimeout(_left(deadline))
-            more = connection.recv(65536)
-            if not more:
-                break
-            received += more
-        return bytes(received)
+        more = connection.recv(65536)
+        if not more:
+            break
+        received += more
+    end = end + 1 or len(received)
+    line = bytes(received[:end])
+    del received[:end]
+    return line
 
 
 def _left(deadline: float) -> float:

@@ -2,6 +2,9 @@
 
 A request is the line ``{"command": "status", "arguments": {}}``, its answer the line
 ``{"ok": true, "result": ...}`` or ``{"ok": false, "error": "text"}``; then the daemon hangs up.
+Where the command answers a `daemonkit.following.Following`, it does not: lines ``{"record": ...}``
+come behind the answer, and ``{"missed": 12}`` where the asker was too slow for that many, until one
+of the two hangs up.
 Whoever may open the socket may operate the daemon, so only its own user (and root) may.
 """
 
@@ -26,6 +29,7 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
 from daemonkit.calling import CommandError, NotRunning, call
+from daemonkit.following import Follower, Following
 from daemonkit.tasks import detach
 
 __all__ = ["CommandError", "ControlService", "ControlSocketFault", "NotRunning", "call"]
@@ -33,7 +37,11 @@ __all__ = ["CommandError", "ControlService", "ControlSocketFault", "NotRunning",
 #: Bytes in a request's line.
 MAX_REQUEST = 64 * 1024
 
-#: Takes the arguments, answers something for JSON, or an awaitable of it.
+#: Connections whose answers go on, at once.
+MAX_FOLLOWERS = 8
+_TOO_MANY = f"{MAX_FOLLOWERS} others follow already, which is the limit. End one of them first."
+
+#: Takes the arguments, answers something for JSON or a Following, or an awaitable of it.
 Command = Callable[[dict[str, Any]], object]
 
 
@@ -51,6 +59,7 @@ class ControlService(Service):
         self._reactor: IReactorUNIX = reactor
         self._path = path
         self.commands = commands
+        self.followers: set[Follower[Any]] = set()
         self._port: IListeningPort | None = None
 
     def startService(self) -> None:
@@ -73,10 +82,15 @@ class ControlService(Service):
     def stopService(self) -> Deferred[None] | None:
         super().stopService()
         port, self._port = self._port, None
+        for follower in tuple(self.followers):
+            follower.hang_up()
         return None if port is None else port.stopListening()
 
-    async def answer(self, line: bytes) -> bytes:
-        """Do what the request says, and answer the line to send back. Raises nothing."""
+    async def answer(self, line: bytes) -> tuple[bytes, Following[Any] | None]:
+        """Do what the request says, and answer the line to send back, and what comes behind it.
+
+        Raises nothing.
+        """
         try:
             request = json.loads(line)
             name, arguments = request["command"], request.get("arguments", {})
@@ -90,7 +104,12 @@ class ControlService(Service):
             result = command(arguments)
             if inspect.isawaitable(result):
                 result = await result
-            return json.dumps({"ok": True, "result": result}).encode()
+            following = result if isinstance(result, Following) else None
+            if following is not None:
+                result = following.result
+                if len(self.followers) >= MAX_FOLLOWERS:
+                    raise CommandError(_TOO_MANY)
+            return json.dumps({"ok": True, "result": result}).encode(), following
         except CommandError as error:
             return _error(str(error))
         except Exception:  # noqa: BLE001  a bug in one command must not silence the others
@@ -99,7 +118,7 @@ class ControlService(Service):
 
 
 class _Connection(LineOnlyReceiver):
-    """One request, one answer."""
+    """One request, one answer, which may go on."""
 
     delimiter = b"\n"
     MAX_LENGTH = MAX_REQUEST
@@ -107,6 +126,7 @@ class _Connection(LineOnlyReceiver):
     def __init__(self, service: ControlService) -> None:
         self._service = service
         self._asked = False
+        self._follower: Follower[Any] | None = None
 
     def lineReceived(self, line: bytes) -> None:
         if self._asked:
@@ -116,16 +136,28 @@ class _Connection(LineOnlyReceiver):
         detach(answering.addCallback(self._send), self._service.log, "answering on control socket")
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        self._asked = True
-        self._send(_error(f"a request has at most {MAX_REQUEST} bytes"))
+        if self._follower is not None:
+            self._follower.hang_up()
+        elif not self._asked:
+            self._asked = True
+            self._send(_error(f"a request has at most {MAX_REQUEST} bytes"))
 
-    def _send(self, answer: bytes) -> None:
-        if self.transport is not None:
-            self.sendLine(answer)
+    def _send(self, answer: tuple[bytes, Following[Any] | None]) -> None:
+        if self.transport is None:
+            return
+        line, following = answer
+        self.sendLine(line)
+        if following is None:
             self.transport.loseConnection()
+        else:
+            self._follower = Follower(following, self.transport)
+            self._service.followers.add(self._follower)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         self.transport = None
+        if self._follower is not None:
+            self._follower.stop()
+            self._service.followers.discard(self._follower)
 
 
 class _Factory(ServerFactory):
@@ -138,8 +170,8 @@ class _Factory(ServerFactory):
         return _Connection(self._service)
 
 
-def _error(text: str) -> bytes:
-    return json.dumps({"ok": False, "error": text}).encode()
+def _error(text: str) -> tuple[bytes, None]:
+    return json.dumps({"ok": False, "error": text}).encode(), None
 
 
 def _remove_stale(path: Path) -> None:

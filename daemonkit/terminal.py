@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -49,6 +50,11 @@ def coloured(stream: TextIO) -> bool:
     return (
         stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "") != "dumb"
     )
+
+
+def columns() -> int | None:
+    """Answer how wide the terminal is that standard output is; None where it is none."""
+    return shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else None
 
 
 def paint(text: str, colour: str) -> str:

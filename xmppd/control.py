@@ -15,6 +15,7 @@ from bridgewire.jid import JID, InvalidFormat, parse_jid
 from bridgewire.session_end import MAX_REASON, is_reason
 from daemonkit.control import CommandError
 from daemonkit.hosts import is_address
+from daemonkit.logins_control import logins_command
 from daemonkit.networks import network_of
 from daemonkit.reload import Reload
 from xmppd.components import rotation
@@ -130,6 +131,7 @@ def commands(
         "paused": paused,
         "unpause": unpause,
         "reload": reload,
+        "logins": logins_command(server.clients.login_records, lambda: server.config.xmppd.domain),
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from daemonkit import calling
 from daemonkit.ctl import Frame, show
+from daemonkit.logins_ctl import add_logins_command
 from daemonkit.reload_ctl import add_reload_command, describe_reload
 from daemonkit.terminal import paint, pairs, printable, table
 from xmppd.check.ctl import add_check_command
@@ -33,13 +34,15 @@ examples:
   xmppctl callbridge list
   xmppctl --json status
   xmppctl sessions alice
+  xmppctl logins --follow
+      Shows logins as they pass.
   xmppctl kick alice@example.com --reason "see the help desk"
   xmppctl unpause 203.0.113.7
   xmppctl reload
       After a certificate was renewed, or the configuration changed.
 
 The callbridge commands work whether or not xmppd runs, and one that runs
-obeys at once. status, sessions, kick, paused, unpause and reload ask the
+obeys at once. status, sessions, logins, kick, paused, unpause and reload ask the
 xmppd that runs.
 """
 
@@ -58,6 +61,7 @@ def make_frame() -> Frame:
     frame.command("status", status, "shows server, links, sessions and logins")
     add_reload_command(frame, control_socket)
     add_session_commands(frame)
+    add_logins_command(frame, control_socket, "Call Bridge", "callbridgectl logins")
     add_check_command(frame)
     add_network_commands(frame)
     return frame

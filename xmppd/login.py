@@ -23,6 +23,7 @@ from bridgewire.namespaces import SASL
 from bridgewire.sasl import WireFault, failure_condition
 from bridgewire.session_end import SessionEnded
 from bridgewire.steps import Reason, Step, StepFailure
+from xmppd.waits import Waits
 
 #: What clients are offered until a Call Bridge has said what it serves.
 DEFAULT_MECHANISMS = frozenset({"SCRAM-SHA-256", "PLAIN"})
@@ -153,6 +154,9 @@ class Login:
         #: Who answered last, and by which SASL mechanism the client logs in.
         self.answered_by: CallBridge | None = None
         self.mechanism = ""
+        #: The hosts of all that were asked, and who was waited for.
+        self.asked: list[str] = []
+        self.waits = Waits(logins.clock)
 
     async def relay(self, message: Element) -> LoginReply:
         """Relay a client's message (``auth``, ``response`` or ``abort``) and answer the reply.
@@ -178,7 +182,9 @@ class Login:
             raise
         finally:
             self._working = None
-        if reply.element.name != "challenge":
+        if reply.element.name == "challenge":
+            self.waits.turn_to("client")
+        else:
             self._end()
         return reply
 
@@ -217,8 +223,11 @@ class Login:
         tried: list[CallBridge] = []
         problem = ""
         refusal: LoginReply | None = None
+        self.waits.turn_to("room")
         while (bridge := await logins.choose(mechanism, tried)) is not None:
             tried.append(bridge)
+            self.asked.append(bridge.host)
+            self.waits.turn_to("callbridge")
             logins.assign(bridge)
             self._bridge = bridge
             # With somebody else to ask, one that hangs gets half of the time only.
@@ -238,6 +247,7 @@ class Login:
                     self._abort(bridge)
                 self._bridge = None
                 logins.release(bridge)
+            self.waits.turn_to("room")
         if refusal is not None:
             return refusal
         if problem:
@@ -253,6 +263,7 @@ class Login:
         bridge = self._bridge
         if bridge is None:
             raise _failed(Reason.TIMEOUT, "the client took longer than the deadline")
+        self.waits.turn_to("callbridge")
         try:
             return await bridge.ask(self._request(message), self._left())
         except (RequestError, WireFault) as error:

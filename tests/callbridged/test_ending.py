@@ -18,6 +18,7 @@ from bridgewire.session_end import EndSessions
 from callbridged import ending_ctl, users
 from callbridged.control import commands
 from callbridged.guests import Guests
+from callbridged.login_records import LoginRecords
 from daemonkit.calling import CommandError, NotRunning
 from tests.callbridged.test_relay import Link
 from tests.callbridged.test_users import UserCase
@@ -43,7 +44,8 @@ class Commands(SynchronousTestCase):
     def setUp(self) -> None:
         self.relay = Relay()
         self.guests = Guests(Clock())
-        bridge: Any = SimpleNamespace(relay=self.relay, guests=self.guests)
+        logins = SimpleNamespace(records=LoginRecords("example.com"))
+        bridge: Any = SimpleNamespace(relay=self.relay, guests=self.guests, logins=logins)
         nobody: Any = None
         self.commands = commands(bridge, nobody)
 

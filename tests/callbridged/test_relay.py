@@ -53,7 +53,7 @@ class Service:
     def capacity(self) -> int:
         return 0 if self.draining else 200
 
-    async def answer(self, request: LoginRequest, link: object) -> LoginReply:
+    async def answer(self, request: LoginRequest, link: object, server: str) -> LoginReply:
         self.requests.append(request)
         if self.trouble:
             raise self.trouble

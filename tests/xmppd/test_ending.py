@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bridgewire.jid import parse_jid
 from bridgewire.session_end import EndSessions
 from daemonkit.control import CommandError
+from daemonkit.feed import Feed
 from xmppd.control import MAX_SESSIONS, commands
 from xmppd.domain import Domain
 from xmppd.ending import end_for_callbridge, kick
@@ -105,7 +106,8 @@ class ControlTests(EndingCase):
         super().setUp()
         logins = Logins(Clock(), deadline=10.0, max_waiting=100)
         domains = {name: Domain(name, logins) for name in ("example.com", "example.org")}
-        server: Any = SimpleNamespace(sessions=self.sessions, domains=domains)
+        clients = SimpleNamespace(login_records=Feed())
+        server: Any = SimpleNamespace(sessions=self.sessions, domains=domains, clients=clients)
         nobody: Any = None
         self.commands = commands(server, nobody)
 

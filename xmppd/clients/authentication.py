@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
@@ -12,8 +13,9 @@ from twisted.words.xish.domish import Element
 from bridgewire.jid import JID, InvalidFormat, parse_jid
 from bridgewire.login import LoginReply
 from bridgewire.namespaces import FAST
-from bridgewire.sasl import failure_condition, sasl_failure
+from bridgewire.sasl import failure_condition, failure_details, sasl_failure
 from bridgewire.steps import Reason, Step, StepFailure
+from daemonkit.login_record import MAX_NAME, MAX_TEXT, LoginRecord, kind_of
 from daemonkit.tasks import detach
 from daemonkit.throttle import Refused, Turn
 from xmppd.clients.sasl import Inline, Profile, Sasl, Sasl2, SaslFault, failure, read_inline
@@ -43,6 +45,10 @@ class Authentication:
         self._stream = stream
         self._login: Login | None = None
         self._mechanism = ""
+        #: True from the beginning of an exchange until it is recorded.
+        self._under_way = False
+        #: What went wrong with it, other than that it was refused.
+        self._fault: StepFailure | None = None
         #: The exchange that is under way, as `xmppd.failed_logins` counts it, and the wait for it.
         self._turn: Turn | None = None
         self._waiting: Deferred[Turn] | None = None
@@ -66,6 +72,7 @@ class Authentication:
             message = self.profile.to_link(element)
         except SaslFault as fault:
             self._report(Reason.PROTOCOL_ERROR, str(fault))
+            self._record(fault.condition)
             self.give_up()
             stream.machine.rejected(failure(fault))
             return
@@ -74,9 +81,11 @@ class Authentication:
 
     def _begin(self, element: Element) -> None:
         stream = self._stream
+        mechanism = str(element.getAttribute("mechanism", ""))
+        self._mechanism = mechanism[:MAX_NAME]
+        self._under_way, self._fault = True, None
         self.profile = next(one for one in PROFILES if one.namespace == element.uri)
         self.inline = _NOTHING if self.profile.restarts else read_inline(element)
-        mechanism = element.getAttribute("mechanism", "")
         offer = stream.offer_made
         tokens = () if self.profile.restarts else offer.tokens
         if mechanism not in (*offer.mechanisms, *tokens):
@@ -90,13 +99,12 @@ class Authentication:
         )
         if not self.profile.restarts:
             stream.stream.allow_white_space(False)
-        self._mechanism = mechanism
         self._login = Login(stream.domain.logins, applicant)
 
     async def _relay(self, login: Login, message: Element) -> None:
         try:
             if message.name == "auth":
-                await self._wait_for_turn()
+                await self._wait_for_turn(login)
             elif self._turn is not None:
                 self._turn.resume()
             reply = await login.relay(message)
@@ -110,13 +118,14 @@ class Authentication:
         else:
             self._answer(reply, login)
 
-    async def _wait_for_turn(self) -> None:
+    async def _wait_for_turn(self, login: Login) -> None:
         """Before anybody is asked: what is slowed down is slow with the right password, too.
 
         Raises Refused. The stream's own timeout goes on meanwhile.
         """
         stream = self._stream
         if stream.failed_logins.counts(stream.peer, self._mechanism):
+            login.waits.turn_to("pause")
             self._waiting = Deferred.fromCoroutine(stream.failed_logins.turn(stream.peer))
             try:
                 self._turn = await self._waiting
@@ -201,8 +210,9 @@ class Authentication:
 
     def rejected(self, element: Element) -> tuple[Element, str]:
         """The exchange has failed: answer what to say, and why the stream ends, if it does."""
-        self._login = None
         condition = failure_condition(element)
+        self._record(condition, *failure_details(element))
+        self._login = None
         self._end_turn(condition)
         self._failures += 1
         self._refusals += condition == "not-authorized"
@@ -218,6 +228,7 @@ class Authentication:
 
     def done(self) -> None:
         """The exchange has succeeded, and the client is told."""
+        self._record("success")
         self._login = None
         self._end_turn()
         self._stream.stream.allow_white_space(True)
@@ -229,6 +240,7 @@ class Authentication:
 
     def give_up(self) -> None:
         """The client has left the exchange, or the stream before it had a session."""
+        self._record("aborted", text="the stream ended before the login")
         if self._waiting is not None:
             self._waiting.cancel()
         self._end_turn()
@@ -239,6 +251,39 @@ class Authentication:
             self.vouched.ended()
             self.vouched = None
 
+    def _record(self, outcome: str, reason: str = "", text: str = "") -> None:
+        """Let operators see how the exchange has ended, if one is under way."""
+        if not self._under_way:
+            return
+        self._under_way = False
+        stream, login, fault, vouched = self._stream, self._login, self._fault, self.vouched
+        if fault is not None:
+            reason, text = reason or fault.reason, fault.text
+        if vouched is not None:
+            user = vouched.username
+        else:
+            user = (stream.claimed.user or "") if stream.claimed is not None else ""
+        stream.login_records.add(
+            LoginRecord(
+                ended=datetime.now(UTC),
+                login=login.session if login else "",
+                user=user[:MAX_NAME],
+                domain=stream.domain.name,
+                mechanism=self._mechanism,
+                peer=stream.peer,
+                asked=tuple(login.asked) if login else (),
+                outcome=outcome,
+                seconds=login.waits.total() if login else 0.0,
+                kind=kind_of(
+                    self._mechanism, guest=vouched is not None and vouched.lifetime is not None
+                ),
+                step=str(fault.step) if fault else str(Step.LOGIN) if reason else "",
+                reason=str(reason),
+                text=text[:MAX_TEXT],
+                waited=login.waits.by_whom() if login else {},
+            )
+        )
+
     def _own_address(self, username: str) -> JID:
         if not username or "@" in username or "/" in username:
             raise InvalidFormat("no localpart")
@@ -248,6 +293,7 @@ class Authentication:
         self._warn(StepFailure(Step.LOGIN, reason, text))
 
     def _warn(self, fault: StepFailure) -> None:
+        self._fault = fault
         self._stream.report(_LOGIN, fault)
 
 

@@ -13,6 +13,8 @@ from twisted.words.xish.domish import Element
 from bridgewire.limits import BEFORE_LOGIN, Limits
 from bridgewire.namespaces import CLIENT
 from bridgewire.stream import StreamOwner, XmlStream
+from daemonkit.feed import Feed
+from daemonkit.login_record import LoginRecord
 from daemonkit.quiet import Quiet
 from xmppd.clients.session import ClientSession
 from xmppd.clients.stream import ClientStream
@@ -54,6 +56,8 @@ class Clients:
     #: For all connections, and for those that have not logged in yet.
     connections: Places = field(default_factory=lambda: Places(0, 0))
     unauthenticated: Places = field(default_factory=lambda: Places(0, 0))
+    #: Of logins that have ended.
+    login_records: Feed[LoginRecord] = field(default_factory=Feed)
 
     def __post_init__(self) -> None:
         #: Sessions that can be resumed, by the id that their clients were given.

@@ -29,6 +29,8 @@ from bridgewire.namespaces import (
 )
 from bridgewire.parser import StreamFault
 from bridgewire.steps import StepFailure
+from daemonkit.feed import Feed
+from daemonkit.login_record import LoginRecord
 from xmppd.clients import binding
 from xmppd.clients.authentication import Authentication
 from xmppd.clients.features import Fact, Offer, make_offer, stream_features, with_fact
@@ -73,6 +75,11 @@ class ClientStream:
     def failed_logins(self) -> FailedLogins:
         """Who has to wait before they may log in."""
         return self._all.failed_logins
+
+    @property
+    def login_records(self) -> Feed[LoginRecord]:
+        """What operators see of logins that have ended."""
+        return self._all.login_records
 
     @property
     def origin(self) -> Origin:
