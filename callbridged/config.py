@@ -15,6 +15,8 @@ from daemonkit.section import parse_integer
 from daemonkit.throttle_limits import ThrottleLimits, read_failed_logins
 
 DEFAULT_PATH = Path("/etc/callbridged/callbridged.ini")
+#: What operators read where ``[guest] enabled`` is no.
+NO_GUESTS = "not let in; set enabled = yes under [guest] in callbridged.ini if they should be"
 _DEFAULT_SOCKET = Path("/run/callbridged/control.sock")
 
 #: More XMPP servers than this are not held at once.

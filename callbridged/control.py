@@ -32,6 +32,8 @@ def commands(
             "outstanding_logins": bridge.logins.outstanding(),
             "draining": bridge.logins.draining,
             "guests": None if bridge.guests is None else len(bridge.guests.status()),
+            "users": bridge.users.status(),
+            "warnings": bridge.links.warnings(),
             "paused": 0 if bridge.guessing is None else len(bridge.guessing.paused()),
             "reload": reloading.last and reloading.last.as_json(),
         }

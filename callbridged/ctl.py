@@ -8,12 +8,12 @@ from typing import Any
 
 from callbridged import ending_ctl, guessing_ctl, users
 from callbridged.check import ctl as check_ctl
-from callbridged.config import DEFAULT_PATH, control_socket, load
+from callbridged.config import DEFAULT_PATH, NO_GUESTS, control_socket, load
 from daemonkit.calling import call
 from daemonkit.ctl import Frame, show
 from daemonkit.logins_ctl import add_logins_command
 from daemonkit.reload_ctl import add_reload_command, describe_reload
-from daemonkit.terminal import paint, pairs, table
+from daemonkit.terminal import paint, pairs, table, wrapped
 
 EXAMPLES = """\
 examples:
@@ -100,10 +100,11 @@ def status_lines(answer: Mapping[str, Any]) -> Iterator[str]:
     ]
     if not answer["links"]:
         rows.insert(1, ("XMPP connection", "none"))
+    rows += [("Users", _why(one)) for one in answer.get("users", []) if one["last_error"]]
     if answer.get("outstanding_logins"):
         rows.append(("Logins under way", answer["outstanding_logins"]))
-    if answer.get("guests") is not None:
-        rows.append(("Guests", answer["guests"]))
+    guests = answer.get("guests")
+    rows.append(("Guests", NO_GUESTS if guests is None else guests))
     if answer.get("paused"):
         rows.append(("Paused accounts", f"{answer['paused']}; callbridgectl paused lists them"))
     if answer.get("draining"):
@@ -115,6 +116,8 @@ def status_lines(answer: Mapping[str, Any]) -> Iterator[str]:
         else:
             yield line
     yield from describe_reload(answer.get("reload"))
+    for warning in answer.get("warnings", []):
+        yield from wrapped(f"{paint('WARNING', 'yellow')}  ", warning, len("WARNING  "))
 
 
 def _connection(link: Mapping[str, Any]) -> str:
@@ -122,6 +125,10 @@ def _connection(link: Mapping[str, Any]) -> str:
     if link["state"] == "registered":
         details = [link["tls"], link["address"], f"since {link['since']}"]
         return f"connected to {target} (secure); {', '.join(one for one in details if one)}"
-    error = link["last_error"]
-    why = f"; {error['step']}, {error['reason']}: {error['text']}" if error else ""
+    why = f"; {_why(link)}" if link["last_error"] else ""
     return f"{link['state']}, {target}{why}"
+
+
+def _why(one: Mapping[str, Any]) -> str:
+    error = one["last_error"]
+    return f"{error['step']}, {error['reason']}: {error['text']}"

@@ -109,6 +109,12 @@ class Link:
         """True while it can be used, draining included."""
         return self.state is State.REGISTERED
 
+    @property
+    def clock_skew(self) -> float | None:
+        """By how many seconds the server's clock is ahead; None where nobody knows."""
+        up = self._registration if self.registered else None
+        return None if up is None else up.clock_skew
+
     def status(self) -> dict[str, object]:
         """One entry of ``links`` in ``callbridgectl status --json``."""
         connected = self.state in (State.SECURING, State.REGISTERING, State.REGISTERED)
@@ -121,6 +127,7 @@ class Link:
             "since": self.since.isoformat(timespec="seconds"),
             "tls": registration.tls if registration else None,
             "last_error": last.as_json() if last else None,
+            "clock_skew": None if self.clock_skew is None else round(self.clock_skew),
         }
 
     # LinkActions: what the table does

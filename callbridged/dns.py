@@ -52,6 +52,8 @@ class Answer:
 
     records: tuple[Any, ...]  # dns.rdata.Rdata, which names its fields at run time
     ttl: int
+    #: who answered, ``host:port``
+    server: str = ""
 
 
 #: (name servers as (host, port), absolute name, record type, seconds) -> Answer. Blocks, and
@@ -70,7 +72,8 @@ def lookup(nameservers: Sequence[tuple[str, int]], name: str, kind: str, timeout
     absolute = dns.name.from_text(name, idna_codec=dns.name.IDNA_2008_UTS_46)
     found = resolver.resolve(absolute, kind, lifetime=timeout, search=False)
     assert found.rrset is not None  # noqa: S101  else dnspython raises NoAnswer
-    return Answer(tuple(found.rrset), found.rrset.ttl)
+    server = show_address(found.nameserver or "", found.port or 53)
+    return Answer(tuple(found.rrset), found.rrset.ttl, server)
 
 
 class Resolver:

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bridgewire.steps import Reason, Step, StepFailure
+from callbridged.clocks import describe_skew
 from callbridged.dialer import AddressLookup, Link, cancel
 from callbridged.discovery import Candidate, Discovery, Found, Target, settle, wanted
 from callbridged.link_interface import LinkDelegate, LinkSettings, State
@@ -139,8 +140,14 @@ class Links(Service):
                 "since": self._since.isoformat(timespec="seconds"),
                 "tls": None,
                 "last_error": failure.as_json() if failure else None,
+                "clock_skew": None,
             }
         ]
+
+    def warnings(self) -> list[str]:
+        """Answer what deserves a look though links are up."""
+        links = self._links.values()
+        return [said for one in links if (said := describe_skew(str(one.target), one.clock_skew))]
 
     @property
     def discovery_error(self) -> StepFailure | None:

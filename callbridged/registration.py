@@ -25,6 +25,7 @@ from bridgewire.namespaces import COMPONENT, PING, STREAMS
 from bridgewire.parser import StreamFault
 from bridgewire.steps import Step, StepFailure
 from bridgewire.stream import XmlStream
+from callbridged.clocks import ask_skew, describe_skew
 from callbridged.discovery import Target
 from callbridged.dns import show_address
 from callbridged.link_interface import ActiveLink, LinkDelegate, LinkInputs, LinkSettings
@@ -56,6 +57,8 @@ class Registration:
         self.target = target
         self.address: str | None = None
         self.tls: str | None = None
+        #: By how many seconds the server's clock is ahead; None where it has not said.
+        self.clock_skew: float | None = None
         self._clock = clock
         self._inputs = inputs
         self._delegate = delegate
@@ -185,6 +188,7 @@ class Registration:
         self._began = self._clock.seconds()
         detach(self._ping().addCallbacks(self._pinged, self._not_pinged), self.log, "A first ping")
         self._guarded(self._delegate.link_registered)
+        detach(self._compare_clocks(), self.log, "Comparing clocks")
 
     def drain(self) -> Deferred[None]:
         """Let the delegate come to an end; fires when it has."""
@@ -218,6 +222,12 @@ class Registration:
             self._pinged(None)
         else:
             failure.trap(RequestError)  # the keepalive asks again
+
+    async def _compare_clocks(self) -> None:
+        self.clock_skew = await ask_skew(self, self.settings.ping_timeout)
+        warning = describe_skew(str(self.target), self.clock_skew)
+        if warning:
+            self.log.warn("{warning}", warning=warning)
 
     def _dead(self) -> None:
         self._inputs.failed(silent(self.settings.ping_interval, self.settings.ping_timeout))

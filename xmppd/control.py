@@ -13,18 +13,21 @@ from twisted.logger import Logger
 
 from bridgewire.jid import JID, InvalidFormat, parse_jid
 from bridgewire.session_end import MAX_REASON, is_reason
+from daemonkit import open_files as files
 from daemonkit.control import CommandError
 from daemonkit.hosts import is_address
 from daemonkit.logins_control import logins_command
 from daemonkit.networks import network_of
 from daemonkit.reload import Reload
 from xmppd.components import rotation
+from xmppd.components.registry import Known, RegistryFault
 from xmppd.ending import describe, kick, matching
 
 if TYPE_CHECKING:
     from xmppd.components.stream import ComponentStream
     from xmppd.service import Server
     from xmppd.sessions import Session
+    from xmppd.troubles import Trouble
 
 #: Sessions in one answer, at most and unless another number is asked for.
 MAX_SESSIONS = 10_000
@@ -53,19 +56,19 @@ def commands(
                     "domain": domain.name,
                     "sessions": sessions[domain.name],
                     "waiting_logins": domain.logins.waiting,
+                    "last_error": _trouble(domain.logins.trouble),
                 }
                 for domain in server.domains.values()
             ],
-            "callbridges": [
-                _link(domain, name, server)
-                for domain in server.domains
-                for name in server.registry.names(domain)
-            ],
+            **_status_of_callbridges(server),
             "sessions": len(server.sessions),
+            "refused": _trouble(server.components.refused),
             "waiting_logins": sum(domain.logins.waiting for domain in server.domains.values()),
             "connections": len(server.clients.connections),
             "not_logged_in": len(server.clients.unauthenticated),
             **_status_of_pauses(server),
+            "open_files": files.in_use(),
+            "open_files_limit": files.limit(),
             "reload": reloading.last and reloading.last.as_json(),
         }
 
@@ -135,6 +138,22 @@ def commands(
     }
 
 
+def _status_of_callbridges(server: Server) -> dict[str, object]:
+    """Those in the registry; where nobody can tell, those that are connected, and why."""
+    registry, fault = server.registry, None
+    try:
+        links = [
+            _link(domain, name, server, registry.find(domain, name))
+            for domain in server.domains
+            for name in registry.names(domain)
+        ]
+    except RegistryFault as error:
+        fault = str(error)
+        up = server.components.registered.values()
+        links = [_link(one.domain, one.name, server, None) for one in up]
+    return {"callbridges": links, "registry_fault": fault}
+
+
 def _status_of_pauses(server: Server) -> dict[str, object]:
     total, found = _paused(server, MAX_PAUSES)
     return {"paused_networks": found, "paused_networks_total": total}
@@ -178,9 +197,8 @@ def _address(text: str, server: Server) -> JID:
     return jid
 
 
-def _link(domain: str, name: str, server: Server) -> dict[str, object]:
+def _link(domain: str, name: str, server: Server, known: Known | None) -> dict[str, object]:
     stream: ComponentStream | None = server.components.registered.get(f"{name}.{domain}")
-    known = server.registry.find(domain, name)
     return {
         "name": name,
         "domain": domain,
@@ -192,7 +210,12 @@ def _link(domain: str, name: str, server: Server) -> dict[str, object]:
         "outstanding": stream.callbridge.outstanding if stream else 0,
         "secret_in_use": rotation.in_use(known, stream.proof if stream else b""),
         "rotation": rotation.as_json(known),
+        "last_error": _trouble(server.components.troubles.get(f"{name}.{domain}")),
     }
+
+
+def _trouble(trouble: Trouble | None) -> dict[str, str] | None:
+    return None if trouble is None else trouble.as_json()
 
 
 def _state(stream: ComponentStream | None) -> str:

@@ -19,6 +19,7 @@ from xmppd.config import DEFAULT_PATH, control_socket
 from xmppd.ctl_callbridges import add_callbridge_commands
 from xmppd.ctl_networks import add_network_commands, connections, pauses
 from xmppd.ctl_sessions import add_session_commands, local_time
+from xmppd.ctl_troubles import describe_trouble, trouble_rows
 
 EXAMPLES = """\
 examples:
@@ -83,6 +84,7 @@ def describe(answer: dict[str, Any]) -> Iterator[str]:
             ("Sessions", answer["sessions"]),
             *connections(answer),
             ("Waiting logins", answer["waiting_logins"]),
+            *trouble_rows(answer),
             ("Call Bridges", len(answer["callbridges"]) or "none; xmppctl callbridge add NAME"),
         ]
     )
@@ -106,6 +108,7 @@ def describe(answer: dict[str, Any]) -> Iterator[str]:
             ("Mechanisms", ", ".join(link["mechanisms"])),
             ("Outstanding logins", link["outstanding"] if link["peer"] else None),
             *(("Secret", said) for said in rotation.describe(link)),
+            ("Last failure", describe_trouble(link.get("last_error"))),
         ]
         yield from pairs([row for row in rows if row[1] not in (None, "")], indent=2)
 

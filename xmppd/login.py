@@ -23,6 +23,7 @@ from bridgewire.namespaces import SASL
 from bridgewire.sasl import WireFault, failure_condition
 from bridgewire.session_end import SessionEnded
 from bridgewire.steps import Reason, Step, StepFailure
+from xmppd.troubles import Trouble
 from xmppd.waits import Waits
 
 #: What clients are offered until a Call Bridge has said what it serves.
@@ -73,6 +74,8 @@ class Logins:
         self._bridges: list[CallBridge] = []
         self._queue: deque[Deferred[None]] = deque()
         self._last_served = DEFAULT_MECHANISMS
+        #: The last login that nobody answered.
+        self.trouble: Trouble | None = None
 
     def update(self, bridge: CallBridge) -> None:
         """A Call Bridge offered or changed its service, or (with no mechanisms) went away."""
@@ -165,6 +168,13 @@ class Login:
             StepFailure: nobody answered in time; the client is told `temporary-auth-failure`.
             CancelledError: `give_up` was called.
         """
+        try:
+            return await self._relay(message)
+        except StepFailure as failure:
+            self._logins.trouble = Trouble.now(failure, self._applicant.peer)
+            raise
+
+    async def _relay(self, message: Element) -> LoginReply:
         if self._timer is None and not self._timed_out:
             self._begin()
             step = self._first(message)
@@ -312,5 +322,13 @@ def _others_may_know(mechanism: str, reply: LoginReply) -> bool:
     return _cannot_look(reply) or (reply.element.name == "failure" and mechanism.startswith("HT-"))
 
 
+_REMEDIES = {
+    Reason.TIMEOUT: "[login] deadline in xmppd.ini is how long all of a login may take.",
+    Reason.LINK_LOST: "On the Call Bridge's host, the log of callbridged may say why.",
+    Reason.RESOURCE_LIMIT: "Is a Call Bridge slow? xmppctl status shows how many logins each has; "
+    "[login] max_waiting in xmppd.ini is the limit.",
+}
+
+
 def _failed(reason: Reason, text: str) -> StepFailure:
-    return StepFailure(Step.LOGIN, reason, text)
+    return StepFailure(Step.LOGIN, reason, text, _REMEDIES[reason])

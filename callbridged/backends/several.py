@@ -18,10 +18,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import alsoProvides, implementer, noLongerProvides
 
+from bridgewire.steps import Reason, Step, StepFailure
 from callbridged.backends import (
     AccountRefused,
     BackendFault,
     BackendUnavailable,
+    BrokenAccount,
     IAccounts,
     IDecoySource,
     IMechanismsChange,
@@ -43,6 +45,8 @@ class Member:
     backend: IUserBackend
     breaker: Breaker
     users: int = 0
+    #: Why it could not look when it was last asked; empty where it could.
+    trouble: str = ""
 
 
 @implementer(IUserBackend, IDecoySource, IMechanismsChange)
@@ -71,6 +75,10 @@ class SeveralBackends(MultiService):
     def backend(self, name: str) -> IUserBackend:
         """Answer the one that is called so. Raises LookupError."""
         return {one.name: one.backend for one in self._members}[name]
+
+    def status(self) -> list[dict[str, object]]:
+        """Answer ``users`` of ``callbridgectl status --json``: and why one cannot look."""
+        return [{"backend": one.name, "last_error": _error(one)} for one in self._members]
 
     def replace(self, backends: Sequence[tuple[str, IUserBackend]]) -> None:
         """Ask these from now on. Those that are among them already go on as they are.
@@ -198,10 +206,12 @@ class SeveralBackends(MultiService):
                     member = waiting.popleft()
                     race.start(member, question)
                     patience = member.breaker.patience if waiting else None
-                for name, outcome in await race.outcomes(patience):
+                for member, outcome in await race.outcomes(patience):
                     if isinstance(outcome, Failure):
-                        unavailable[name] = self._why_not(name, outcome)
+                        why = unavailable[member.name] = self._why_not(member.name, outcome)
+                        member.trouble = "" if outcome.check(BrokenAccount) else why
                     else:
+                        member.trouble = ""
                         answer = answer or outcome
         finally:
             race.cancel()
@@ -230,7 +240,7 @@ class _Race(Generic[T]):
     def __init__(self, clock: IReactorTime) -> None:
         self.running: set[Deferred[Any]] = set()
         self._clock = clock
-        self._outcomes: list[tuple[str, T | Failure | None]] = []
+        self._outcomes: list[tuple[Member, T | Failure | None]] = []
         self._turn: Deferred[None] | None = None
 
     def start(self, member: Member, question: Callable[[Any], Awaitable[T | None]]) -> None:
@@ -241,9 +251,9 @@ class _Race(Generic[T]):
 
         asking: Deferred[Any] = Deferred.fromCoroutine(member.breaker.run(ask))
         self.running.add(asking)
-        asking.addBoth(self._done, member.name, asking)
+        asking.addBoth(self._done, member, asking)
 
-    async def outcomes(self, patience: float | None) -> list[tuple[str, T | Failure | None]]:
+    async def outcomes(self, patience: float | None) -> list[tuple[Member, T | Failure | None]]:
         """Answer what has come; wait for it, for up to ``patience`` seconds."""
         if not self._outcomes and patience != 0:
             turn: Deferred[None] = Deferred()
@@ -263,12 +273,19 @@ class _Race(Generic[T]):
         for asking in list(self.running):
             asking.cancel()
 
-    def _done(self, outcome: Any, name: str, asking: Deferred[Any]) -> None:
+    def _done(self, outcome: Any, member: Member, asking: Deferred[Any]) -> None:
         self.running.discard(asking)
-        self._outcomes.append((name, outcome))
+        self._outcomes.append((member, outcome))
         self._wake()
 
     def _wake(self) -> None:
         turn, self._turn = self._turn, None
         if turn is not None:
             turn.callback(None)
+
+
+def _error(member: Member) -> dict[str, str] | None:
+    if not member.trouble:
+        return None
+    text = f"{member.name}: {member.trouble}"
+    return StepFailure(Step.LOGIN, Reason.LINK_LOST, text).as_json()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,14 +13,15 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.words.xish.domish import Element
 
 from bridgewire import naming, tls
-from bridgewire.iq import RequestError, new_request
-from bridgewire.namespaces import TIME
 from bridgewire.steps import Reason, Step, StepFailure
 from callbridged.check.report import Outcome, Walk
+from callbridged.check.running import Running
 from callbridged.check.trace import Trace
+from callbridged.clocks import ask_skew, describe_skew
 from callbridged.connect import connect
 from callbridged.dialer import AddressLookup, cancel
 from callbridged.discovery import Target
+from callbridged.dns import is_literal
 from callbridged.link_interface import ActiveLink, LinkSettings
 from callbridged.refusals import (
     LOST_REGISTERED,
@@ -32,15 +32,13 @@ from callbridged.refusals import (
 )
 from callbridged.registration import Registration
 
-#: Seconds by which the two clocks may differ before that is worth a warning.
-CLOCK_SKEW = 30.0
-
 
 class Probe:
     """Dials once, registers, and leaves: the inputs of a link, without the link.
 
     Where a Call Bridge of this name has a link already the server refuses a second one (conflict),
     but only after it has seen that the secret is right. So a link that is up is not disturbed.
+    ``running`` says whether that link is this host's.
     """
 
     def __init__(
@@ -50,13 +48,18 @@ class Probe:
         settings: LinkSettings,
         target: Target,
         trace: Trace,
+        running: Running,
+        answered: Mapping[str, str],
     ) -> None:
+        """``answered``: name -> which name server has answered it."""
         self.addresses: Sequence[str] = ()
         self._reactor = reactor
         self._resolver = resolver
         self._settings = settings
         self._target = target
         self._trace = trace
+        self._running = running
+        self._answered = answered
         self._outcomes: list[Outcome] = []
         self._warnings: list[str] = []
         self._over: Deferred[None] = Deferred()
@@ -69,7 +72,7 @@ class Probe:
         began = self._reactor.seconds()
         try:
             self.addresses = await self._resolver.addresses(self._target.host)
-            self._note(Step.ADDRESS, ", ".join(self.addresses), began)
+            self._note(Step.ADDRESS, self._found(), began)
             began = self._reactor.seconds()
             await self._register()
         except StepFailure as failure:
@@ -121,6 +124,13 @@ class Probe:
             )
         return f"until {end:%Y-%m-%d} ({days} days)"
 
+    def _found(self) -> str:
+        host = self._target.host
+        if is_literal(host):
+            return f"{host} is an address itself"
+        who = self._answered.get(host, "this system's resolver")
+        return f"{', '.join(self.addresses)}, says {who}"
+
     def _note(self, step: Step, text: str, began: float) -> None:
         self._outcomes.append(Outcome(step, text, self._reactor.seconds() - began))
 
@@ -147,25 +157,19 @@ class Probe:
         asked.addBoth(lambda _: self._registration.activate())
 
     async def _compare_clocks(self) -> None:
-        """A certificate that is good here may look expired there, or the other way round."""
-        settings = self._settings
-        ask = new_request("get", settings.component, settings.domain, Element((TIME, "time")))
-        sent = datetime.now(UTC)
-        with suppress(RequestError, ValueError, TypeError):  # it need not know how late it is
-            answer = await self._registration.request(ask, settings.ping_timeout)
-            time = answer.firstChildElement()
-            utc = next(iter(time.elements(TIME, "utc"))) if time is not None else ""
-            skew = abs((datetime.fromisoformat(str(utc)) - sent).total_seconds())
-            if skew > CLOCK_SKEW:
-                self._warnings.append(
-                    f"The clock of {self._target} differs from this one by {skew:.0f} s. Let both "
-                    "hosts take the time from the network (NTP)."
-                )
+        self._warn_of_clock(await ask_skew(self._registration, self._settings.ping_timeout))
+
+    def _warn_of_clock(self, skew: float | None) -> None:
+        warning = describe_skew(str(self._target), skew)
+        if warning:
+            self._warnings.append(warning)
 
     def failed(self, failure: StepFailure) -> None:
-        if failure.reason is Reason.CONFLICT:
+        target = str(self._target)
+        if failure.reason is Reason.CONFLICT and self._running.may_hold(target):
             text = "the secret is right; a link of this name is up there, and was left alone"
             self._outcomes.append(Outcome(Step.REGISTERED, text))
+            self._warn_of_clock(self._running.clock_skew(target))
             self._end(None)
         else:
             self._end(failure)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from bridgewire.steps import Step, StepFailure
+from bridgewire.steps import Reason, Step, StepFailure
 from daemonkit.terminal import paint, wrapped
 from daemonkit.units import format_duration
 
@@ -56,6 +56,14 @@ class Walk:
     def failure(self) -> StepFailure | None:
         """The step that failed, None where all went well."""
         return next((one.failure for one in self.outcomes if one.failure is not None), None)
+
+    def despite(self, reason: Reason, text: str) -> Walk:
+        """Answer the same walk; if it ended with ``reason``, as gone well, and as ``text`` says."""
+        if self.failure is None or self.failure.reason is not reason:
+            return self
+        last = self.outcomes[-1]
+        outcomes = [*self.outcomes[:-1], Outcome(last.step, text, last.seconds)]
+        return replace(self, outcomes=outcomes)
 
     def as_json(self) -> dict[str, object]:
         """Answer ``{"target", "ok", "steps"}``."""

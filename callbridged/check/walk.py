@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from cryptography import x509
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.threads import deferToThread
 
 from bridgewire import naming
-from bridgewire.certificates import CertificateFault, check_callbridge_name, load_identity
+from bridgewire.certificates import (
+    CertificateFault,
+    check_callbridge_name,
+    load_authorities,
+    load_identity,
+)
 from bridgewire.steps import Reason, Step, StepFailure
 from callbridged.bridge import find_servers, link_settings
 from callbridged.check.probe import Probe
 from callbridged.check.report import Outcome, Report, Walk
+from callbridged.check.running import ask_running
 from callbridged.check.trace import Trace
-from callbridged.config import Config
+from callbridged.config import NO_GUESTS, Config
 from callbridged.discovery import Found, Target
-from callbridged.dns import Resolver
+from callbridged.dns import Answer, Resolver, lookup
 from callbridged.link_interface import LinkSettings
 
 #: Ports that a record for components cannot mean, and what they are for.
@@ -32,21 +39,37 @@ async def check(reactor: Any, config: Config, trace: Trace) -> Report:
     common: list[Outcome] = []
     report = Report(callbridge.name, callbridge.domain, Walk(callbridge.domain, common))
     report.warnings += config.warnings
+    running = await deferToThread(ask_running, callbridge.control_socket)
+    report.warnings += running.warnings()
+    answered: dict[str, str] = {}
+
+    def ask(nameservers: Sequence[tuple[str, int]], name: str, kind: str, within: float) -> Answer:
+        answer = lookup(nameservers, name, kind, within)
+        answered[name] = answer.server
+        return answer
+
     began = reactor.seconds()
     try:
         settings = _settings(config, report, common)
-        resolver = Resolver(reactor, config.dns.nameservers, config.dns.timeout)
+        resolver = Resolver(reactor, config.dns.nameservers, config.dns.timeout, ask)
         discovery = find_servers(reactor, config, resolver)
         began = reactor.seconds()
         found = await discovery.find()
     except StepFailure as failure:
         common.append(Outcome.failed(failure, reactor.seconds() - began))
         return report
+    said_by = ", ".join(dict.fromkeys(answered.values()))
     common += [
-        Outcome(step, text, found.seconds if step is Step.SRV else None)
+        Outcome(step, f"{text}, says {said_by}", found.seconds)
+        if step is Step.SRV
+        else Outcome(step, text)
         for step, text in found.said
     ]
-    await _probe(reactor, resolver, settings, found, trace, report)
+
+    def probe(target: Target) -> Probe:
+        return Probe(reactor, resolver, settings, target, trace, running, answered)
+
+    await _probe(probe, found, report)
     if callbridge.server_address is None:
         report.warnings += _odd_ports(found.targets)
         report.warnings += await _clients_record(resolver, callbridge.domain)
@@ -66,46 +89,52 @@ def _settings(config: Config, report: Report, common: list[Outcome]) -> LinkSett
         check_callbridge_name(identity.certificate, settings.component)
     except StepFailure as failure:  # some servers do not ask
         report.warnings.append(f"{failure.text} {failure.remedy}")
-    _warn_of_end(identity.certificate, report)
+    if naming.days_left(identity.certificate, datetime.now(UTC)) >= 0:  # else it is said already
+        remedy = f"Renew {config.tls.certificate}, and run callbridgectl reload, in time."
+        _warn_of_end("Our certificate", identity.certificate, remedy, report)
+    for authority in load_authorities(config.tls.xmpp_ca):
+        remedy = f"Add its successor to {config.tls.xmpp_ca}, in time."
+        whose = f"The authority {naming.subject(authority.subject)}"
+        _warn_of_end(whose, authority, remedy, report)
     certificate = naming.describe(identity.certificate)
-    common.append(Outcome(Step.CONFIGURATION, f"{settings.component}; certificate {certificate}"))
+    days = naming.days_left(identity.certificate, datetime.now(UTC))
+    text = f"{settings.component}; certificate {certificate} ({days} days)"
+    if not config.guest.enabled:
+        text += f"; guests: {NO_GUESTS}"
+    common.append(Outcome(Step.CONFIGURATION, text))
     return settings
 
 
-def _warn_of_end(certificate: x509.Certificate, report: Report) -> None:
+def _warn_of_end(whose: str, certificate: x509.Certificate, remedy: str, report: Report) -> None:
     days = naming.days_left(certificate, datetime.now(UTC))
-    if 0 <= days < naming.EXPIRES_SOON:
-        report.warnings.append(
-            f"Our certificate expires in {days} days. Renew the file of [tls] certificate in "
-            "callbridged.ini in time."
-        )
+    if days < naming.EXPIRES_SOON:
+        said = f"expires in {days} days" if days >= 0 else "has expired"
+        report.warnings.append(f"{whose} {said}. {remedy}")
 
 
-async def _probe(
-    reactor: Any,
-    resolver: Resolver,
-    settings: LinkSettings,
-    found: Found,
-    trace: Trace,
-    report: Report,
-) -> None:
+async def _probe(make_probe: Callable[[Target], Probe], found: Found, report: Report) -> None:
     """Steps 5 to 11, at all servers at the same time."""
     targets = sorted(found.targets, key=lambda one: (one.priority, one.host, one.port))
-    probes = [Probe(reactor, resolver, settings, target, trace) for target in targets]
+    probes = [make_probe(target) for target in targets]
     walking = [Deferred.fromCoroutine(probe.walk()) for probe in probes]
-    for walk in await gatherResults(walking, consumeErrors=True):
+    walks = await gatherResults(walking, consumeErrors=True)
+    shared: dict[str, list[int]] = defaultdict(list)
+    for place, probe in enumerate(probes):
+        for address in probe.addresses:
+            shared[address].append(place)
+    for address, places in shared.items():
+        if len(places) < 2:
+            continue
+        names = " and ".join(str(targets[place]) for place in places)
+        report.warnings.append(
+            f"{names} are the same host, {address}: one failure takes both. Give each XMPP server "
+            "an address of its own, or remove one record."
+        )
+        for place in places:  # their links are in each other's way
+            walks[place] = walks[place].despite(Reason.CONFLICT, f"{names} are one server")
+    for walk in walks:
         report.servers.append(walk)
         report.warnings += walk.warnings
-    shared: dict[str, list[Target]] = defaultdict(list)
-    for probe, target in zip(probes, targets, strict=True):
-        for address in probe.addresses:
-            shared[address].append(target)
-    report.warnings += [
-        f"{' and '.join(map(str, same))} are the same host, {address}: one failure takes both. "
-        "Give each XMPP server an address of its own, or remove one record."
-        for address, same in shared.items()
-        if len(same) > 1
-    ]
 
 
 def _odd_ports(targets: Sequence[Target]) -> list[str]:

@@ -41,7 +41,9 @@ class ServerCheckTests(TestCase):
         self.assertEqual(before["configuration"][0], "SUCCESS")
         self.assertEqual(before["Call Bridges of example.com"], ("SUCCESS", "cb1 may connect. "))
         self.assertIn("is free", before["[client] listen"][1])
-        self.assertEqual(before["addresses of xmpp1.example.com"], ("SUCCESS", "127.0.0.2. "))
+        self.assertEqual(
+            before["addresses of xmpp1.example.com"], ("SUCCESS", "127.0.0.2, of this host. ")
+        )
         self.assertEqual(before["SRV _xmpp-component._tcp.example.com"][0], "SUCCESS")
         self.server.process.start()
         self.server.process.wait_for("ready: ")

@@ -5,39 +5,61 @@ from __future__ import annotations
 import errno
 import os
 import re
-import resource
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
-from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 
 from bridgewire import naming
 from bridgewire.certificates import check_server_names
 from bridgewire.identity import CertificateFault, load_authorities, load_identity
 from bridgewire.steps import StepFailure
-from daemonkit import calling
+from daemonkit import calling, open_files
+from daemonkit.kernel_clock import is_synchronized
 from xmppd.check.condition import Condition, failure, success, warning
 from xmppd.components.registry import Registry, RegistryFault
 from xmppd.config import Config, ServedDomain
+from xmppd.ctl_troubles import describe_trouble
 
-#: Open files with which a busy server runs out of them.
-FEW_FILES = 4096
 _TCP = re.compile(r"tcp(?P<six>6?):(?:port=)?(?P<port>\d+)(?::.*?interface=(?P<host>[^:]*))?")
 
 
-def running(config: Config) -> tuple[Condition, bool]:
-    """Does a daemon answer on the control socket? It then holds the ports."""
+def running(config: Config) -> tuple[Condition, Mapping[str, Any] | None]:
+    """Does a daemon answer on the control socket? Its status, if it does."""
     path = config.xmppd.control_socket
     try:
-        calling.call(path, "status", 5.0)
+        status: Mapping[str, Any] = calling.call(path, "status", 5.0)
     except calling.NotRunning as why:
         if why.down:
-            return success("daemon", "xmppd does not run, so all can be looked at."), False
-        return warning("daemon", str(why)), False
+            return warning("daemon", why.why, "`systemctl start xmppd` starts it."), None
+        return warning("daemon", str(why)), None
     except calling.CommandError as why:
-        return warning("daemon", str(why)), True
-    return success("daemon", f"xmppd runs, and answers on {path}."), True
+        return warning("daemon", str(why)), None
+    return success("daemon", f"xmppd runs, and answers on {path}."), status
+
+
+def troubles(status: Mapping[str, Any]) -> Iterator[Condition]:
+    """What the daemon that runs has met: its links, and what failed last."""
+    for link in status["callbridges"]:
+        about = f"link of {link['name']}.{link['domain']}"
+        error = link["last_error"]
+        if error:
+            yield warning(about, f"{link['state']}; {describe_trouble(error)}.")
+        elif link["peer"]:
+            yield success(about, f"{link['state']}, from {link['peer']}.")
+        else:
+            remedy = "On its host, `callbridgectl check` says why."
+            yield warning(about, "down, and it has not tried to connect.", remedy)
+    for domain in status["domains"]:
+        if domain["last_error"]:
+            about = f"last failed login of {domain['domain']}"
+            yield warning(about, f"{describe_trouble(domain['last_error'])}.")
+    if status["refused"]:
+        yield warning("last refused", f"{describe_trouble(status['refused'])}.")
 
 
 def certificates(config: Config) -> Iterator[Condition]:
@@ -53,12 +75,17 @@ def certificates(config: Config) -> Iterator[Condition]:
         except CertificateFault as fault:
             yield failure(about, str(fault))
             continue
-        names = ", ".join(naming.subject(one.subject) for one in found)
-        late = [naming.outside_validity(one, datetime.now(UTC)) for one in found]
-        if any(late):
-            yield failure(about, f"{path}: {names}: {next(filter(None, late))}.", "Renew it.")
-        else:
-            yield success(about, f"{path} has {names}.")
+        now = datetime.now(UTC)
+        for one in found:
+            name, days = naming.subject(one.subject), naming.days_left(one, now)
+            late = naming.outside_validity(one, now)
+            if late:
+                yield failure(about, f"{path}: {name} {late}.", "Put its successor there.")
+            elif days < naming.EXPIRES_SOON:
+                text = f"{path}: {name} expires in {days} days."
+                yield warning(about, text, "Add its successor there, in time.")
+            else:
+                yield success(about, f"{path} has {name}, for {days} days more.")
 
 
 def _certificate(config: Config, domain: ServedDomain) -> Iterator[Condition]:
@@ -75,10 +102,11 @@ def _certificate(config: Config, domain: ServedDomain) -> Iterator[Condition]:
     except StepFailure as missing:
         yield failure(about, missing.text, missing.remedy)
     else:
-        yield success(about, f"{naming.describe(certificate)}; the key fits.")
+        days = naming.days_left(certificate, datetime.now(UTC))
+        yield success(about, f"{naming.describe(certificate)} ({days} days); the key fits.")
     chain = [certificate, *identity.intermediates]
     for lower, upper in pairwise(chain):
-        if lower.issuer != upper.subject:
+        if not _issued(upper, lower):
             order = (
                 f"{naming.subject(upper.subject)} did not issue {naming.subject(lower.subject)}."
             )
@@ -97,6 +125,15 @@ def _certificate(config: Config, domain: ServedDomain) -> Iterator[Condition]:
     for text in identity.warnings:
         if "expired" not in text:
             yield warning(about, text)
+
+
+def _issued(upper: x509.Certificate, lower: x509.Certificate) -> bool:
+    """True where the key of ``upper`` has signed ``lower``."""
+    try:
+        lower.verify_directly_issued_by(upper)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def registry(config: Config) -> Iterator[Condition]:
@@ -121,7 +158,7 @@ def registry(config: Config) -> Iterator[Condition]:
         store.close()
 
 
-def ports(config: Config, held: bool) -> Iterator[Condition]:
+def ports(config: Config, *, held: bool) -> Iterator[Condition]:
     """Can each port be had? ``held``: the daemon runs, and ought to have them."""
     client = config.client
     for key, endpoints in (
@@ -161,24 +198,23 @@ def _port(key: str, endpoint: str, host: str, port: int, held: bool) -> Conditio
     return success(key, f"{endpoint} is free.")
 
 
-def limits() -> Iterator[Condition]:
-    """Files that may be open at once, which are connections."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if most != resource.RLIM_INFINITY and most < FEW_FILES:
-        yield warning(
-            "open files",
-            f"{most} at most here, and each connection is one.",
-            "The unit sets LimitNOFILE=65536; without systemd, raise `ulimit -n`.",
-        )
+def limits(status: Mapping[str, Any] | None) -> Iterator[Condition]:
+    """Files that may be open at once, which are connections: those of xmppd, if it runs."""
+    if status is None:
+        number, most, whose = open_files.in_use(), open_files.limit(), "here"
     else:
-        shown = "any number" if most == resource.RLIM_INFINITY else str(most)
-        yield success("open files", f"{shown} at most here.")
+        number, most, whose = status["open_files"], status["open_files_limit"], "in xmppd"
+    text = f"{open_files.describe(number, most)} {whose}."
+    if open_files.are_few(number, most):
+        yield warning("open files", text, open_files.REMEDY)
+    else:
+        yield success("open files", text)
 
 
 def clock() -> Iterator[Condition]:
-    """Is the time taken from the network? systemd-timesyncd and chrony leave a trace."""
+    """Is the time taken from the network? The kernel knows, whichever program sees to it."""
     now = f"It is {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    if Path("/run/systemd/timesync/synchronized").exists() or Path("/run/chrony").exists():
+    if is_synchronized():
         yield success("clock", f"{now}, from the network.")
     else:
         yield warning(

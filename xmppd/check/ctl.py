@@ -53,11 +53,13 @@ def _conditions(options: Namespace) -> Iterator[Condition]:
             yield failure("configuration", f"{fault.path}, {one}")
         return
     yield success("configuration", f"{options.config} can be used.")
-    daemon, held = conditions.running(config)
+    daemon, status = conditions.running(config)
     yield daemon
+    if status is not None:
+        yield from conditions.troubles(status)
     yield from conditions.certificates(config)
     yield from conditions.registry(config)
-    yield from conditions.ports(config, held)
+    yield from conditions.ports(config, held=status is not None)
     yield from records(config, options.nameserver)
-    yield from conditions.limits()
+    yield from conditions.limits(status)
     yield from conditions.clock()

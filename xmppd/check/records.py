@@ -39,8 +39,13 @@ def records(config: Config, nameserver: HostPort | None) -> Iterator[Condition]:
     except dns.exception.DNSException as error:
         yield warning("DNS", f"it did not answer for {host}: {error}.", "Ask it with dig.")
         return
-    if addresses:
-        yield success(f"addresses of {host}", f"{', '.join(addresses)}.")
+    elsewhere = [one for one in addresses if not _is_here(one)]
+    if elsewhere:
+        text = f"{', '.join(elsewhere)} is no address of this host."
+        remedy = "Behind NAT that is right; else correct the record."
+        yield warning(f"addresses of {host}", text, remedy)
+    elif addresses:
+        yield success(f"addresses of {host}", f"{', '.join(addresses)}, of this host.")
     else:
         remedy = "Add one, or correct hostname under [xmppd]."
         yield warning(f"addresses of {host}", "there is no A and no AAAA record.", remedy)
@@ -52,6 +57,16 @@ def records(config: Config, nameserver: HostPort | None) -> Iterator[Condition]:
         ):
             if needed or ports:
                 yield _srv(asked, f"{service}.{parse_name(domain.name)}", host, ports)
+
+
+def _is_here(address: str) -> bool:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as trial:
+        try:
+            trial.bind((address, 0))
+        except OSError:
+            return False
+    return True
 
 
 def _srv(resolver: dns.resolver.Resolver, name: str, host: str, ports: Sequence[int]) -> Condition:

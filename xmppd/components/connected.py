@@ -10,12 +10,14 @@ from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
 from bridgewire.session_end import EndSessions
+from bridgewire.steps import Reason, Step, StepFailure
 from bridgewire.stream import XmlStream
 from daemonkit.quiet import Quiet
 from xmppd.components.admission import Admission
 from xmppd.components.callbridge import CallBridgeLink
 from xmppd.components.stream import ComponentStream, Times
 from xmppd.places import Places
+from xmppd.troubles import Trouble
 
 #: Streams that have not registered yet.
 MAX_UNREGISTERED = 256
@@ -23,6 +25,8 @@ TOO_MANY = (
     "a connection from {host} to the component port was closed, resource-limit: too many are open "
     "that have not registered"
 )
+FULL = "Too many connections to the component port are open that have not registered."
+FULL_REMEDY = "Whose are they? `ss -tn` shows it; block who does not belong there."
 
 
 @dataclass
@@ -49,14 +53,26 @@ class Components:
         self.registered: dict[str, ComponentStream] = {}
         self.open: set[ComponentStream] = set()
         self.quiet = Quiet(self.clock)
+        #: What failed last: by component, and for connections that named none that is known.
+        self.troubles: dict[str, Trouble] = {}
+        self.refused: Trouble | None = None
         self.unauthenticated = Places(MAX_UNREGISTERED, MAX_UNREGISTERED // 4)
 
     def accept(self, host: str) -> XmlStream | None:
         """Answer the protocol for a connection from ``host``; None when too many must register."""
         if not self.unauthenticated.enter(host):
             self.quiet.warn(self.log, ("full", host), TOO_MANY, host=host)
+            full = StepFailure(Step.CONNECT, Reason.RESOURCE_LIMIT, FULL, FULL_REMEDY)
+            self.failed("", Trouble.now(full, host))
             return None
         return ComponentStream(self, host).stream
+
+    def failed(self, host: str, trouble: Trouble) -> None:
+        """Remember it for the status. ``host``: empty where the peer named no known component."""
+        if host:
+            self.troubles[host] = trouble
+        else:
+            self.refused = trouble
 
     def of(self, domain: str) -> list[str]:
         """Answer the addresses of a domain's components."""
@@ -71,6 +87,7 @@ class Components:
 
     def dismiss(self, host: str, text: str) -> bool:
         """Close the link that holds ``host``, and those that want to; True if one held it."""
+        self.troubles.pop(host, None)
         held = self.registered.get(host)
         # Who waits for the place of the one that holds it goes first, or it would be let in.
         waiting = [one for one in self.open if one.host == host and one is not held]

@@ -35,6 +35,7 @@ from xmppd.components.callbridge import (
 )
 from xmppd.components.table import ComponentInputs, ComponentMachine
 from xmppd.ending import describe
+from xmppd.troubles import Trouble
 
 if TYPE_CHECKING:
     from xmppd.components.connected import Components
@@ -212,6 +213,7 @@ class ComponentStream:
         self._leave_unauthenticated()
         older = self._all.registered.get(self.host)
         self._all.registered[self.host] = self
+        self._all.troubles.pop(self.host, None)
         self.since = datetime.now(UTC)
         self.stream.set_limits(COMPONENT_LINK)
         self.stream.send(Element((COMPONENT, "handshake")))
@@ -247,6 +249,8 @@ class ComponentStream:
         if self._all.registered.get(self.host) is self:
             self._all.step_back(self.host)
         self._keepalive.stop()
+        failure = StepFailure(Step.ACTIVE, reason, f"The link is down: {why}.")
+        self._all.failed(self.host, Trouble.now(failure, self.peer))
         self.log.warn(
             "step {number} ({step}): link of {host} from {peer} is down, {reason}: {why}",
             number=Step.ACTIVE.number,
@@ -344,6 +348,7 @@ class ComponentStream:
         return None if stream is None else stream.callbridge
 
     def _report(self, failure: StepFailure) -> None:
+        self._all.failed(self.host, Trouble.now(failure, self.peer))
         who = self.host or "a component"
         key = (who, self._address, failure.step, failure.reason)
         text = "{who} from {peer}: {failure}"

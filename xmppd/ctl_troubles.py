@@ -1,0 +1,33 @@
+"""What ``xmppctl status`` says of what failed last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from daemonkit import open_files
+from daemonkit.terminal import printable
+from xmppd.ctl_sessions import local_time
+
+
+def trouble_rows(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Answer rows of the whole server."""
+    if "open_files" in status:  # else it is by an older daemon
+        number, most = status["open_files"], status["open_files_limit"]
+        few = f". {open_files.REMEDY}" if open_files.are_few(number, most) else ""
+        yield "Open files", open_files.describe(number, most) + few
+    if status.get("registry_fault"):
+        yield "Registry", printable(status["registry_fault"])
+    for domain in status.get("domains", []):
+        if domain.get("last_error"):
+            yield "Last failed login", describe_trouble(domain["last_error"])
+    if status.get("refused"):
+        yield "Last refused", describe_trouble(status["refused"])
+
+
+def describe_trouble(trouble: Mapping[str, str] | None) -> str:
+    """Answer ``tls, tls-failure: text (from 192.0.2.1:4711, 2026-11-25 12:00:00 CET)``."""
+    if trouble is None:
+        return ""
+    said = f"{trouble['step']}, {trouble['reason']}: {trouble['text']}"
+    return printable(f"{said} (from {trouble['peer']}, {local_time(trouble['at'])})")
