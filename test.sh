@@ -38,6 +38,7 @@ need python3-aioxmpp /usr/bin/python3 -c "import aioxmpp"
 need python3-dev python3 -c "import os, sysconfig as s; os.stat(s.get_path('include') + '/Python.h')"
 need python3-nbxmpp /usr/bin/python3 -c "import nbxmpp"
 need slapd command -v slapd
+need systemd-container command -v systemd-nspawn
 need zsh command -v zsh
 install_missing
 make_tox

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import functools
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import callbridged.ctl
 import xmppd.config
 import xmppd.ctl
 from daemonkit.units import parse_duration
-from tests.support.processes import ROOT
+from tests.support.processes import ROOT, output
 
 sys.path.insert(0, str(ROOT / "packaging" / "manual"))
 
@@ -30,16 +29,6 @@ PAGES = (
 )
 #: A line of a shipped file that is a setting or a heading once its # is taken away.
 _COMMENTED_OUT = re.compile(r"^#(?=\[[a-z]+ [a-z0-9.]+\]$|[a-z_]+ =)", re.MULTILINE)
-
-
-def run(*command: str | Path, **more: object) -> str:
-    """What the command prints, on both channels; it must succeed."""
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **more
-    )
-    if done.returncode:
-        raise AssertionError(f"{command} ended with {done.returncode}:\n{done.stdout}")
-    return done.stdout
 
 
 def commands(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
@@ -64,7 +53,7 @@ def seconds(value: str) -> float | str:
 def made() -> Path:
     """The directory with all that packaging/manual writes, written once."""
     place = Path("manual").absolute()
-    run(sys.executable, ROOT / "packaging" / "manual", place)
+    output(sys.executable, ROOT / "packaging" / "manual", place)
     return place
 
 
@@ -73,14 +62,16 @@ class PageTests(SynchronousTestCase):
 
     def text(self, page: str) -> str:
         """The page as it is read, on a terminal that is wide enough for every line."""
-        return re.sub(".\b", "", run("mandoc", "-Tascii", "-Owidth=400", made() / "man" / page))
+        return re.sub(".\b", "", output("mandoc", "-Tascii", "-Owidth=400", made() / "man" / page))
 
     def test_no_reader_complains(self) -> None:
         """Neither mandoc nor man finds anything to warn of."""
         for page in PAGES:
             path = made() / "man" / page
-            self.assertEqual(run("mandoc", "-Tlint", "-Wwarning", path), "")
-            self.assertEqual(run("sh", "-c", 'man --warnings -l -Z "$0" 2>&1 >/dev/null', path), "")
+            self.assertEqual(output("mandoc", "-Tlint", "-Wwarning", path), "")
+            self.assertEqual(
+                output("sh", "-c", 'man --warnings -l -Z "$0" 2>&1 >/dev/null', path), ""
+            )
 
     def test_every_command(self) -> None:
         """A page has every command, with its arguments, options, details and examples."""
@@ -174,18 +165,18 @@ class CompletionTests(SynchronousTestCase):
             '"$f" "$1" "${COMP_WORDS[COMP_CWORD]}"; printf "%s\\n" "${COMPREPLY[@]}"'
         )
         path = made() / "bash" / words[0]
-        return set(run("bash", "--norc", "-c", script, "bash", path, *words).split())
+        return set(output("bash", "--norc", "-c", script, "bash", path, *words).split())
 
     def fish(self, line: str) -> set[str]:
         path = made() / "fish" / f"{line.split()[0]}.fish"
         script = "source $argv[1]; complete -C $argv[2]"
-        out = run("fish", "--no-config", "-c", script, path, line)
+        out = output("fish", "--no-config", "-c", script, path, line)
         return {one.partition("\t")[0] for one in out.splitlines()}
 
     def zsh(self, line: str) -> set[str]:
         """What zsh lists, asked on a terminal of its own (zsh/zpty), as it is by a person."""
         return set(
-            run("zsh", "-f", ROOT / "tests/packages/complete.zsh", made() / "zsh", line).split()
+            output("zsh", "-f", ROOT / "tests/packages/complete.zsh", made() / "zsh", line).split()
         )
 
     def test_commands(self) -> None:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import functools
-import os
 import re
 import shutil
-import tomllib
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.packages.test_manual import run
 from tests.support.ca import CertificateAuthority
 from tests.support.debian_root import DebianRoot
-from tests.support.processes import ROOT
+from tests.support.debs import ARCHIVE, VERSION, built, newer
+from tests.support.processes import output
 
-ARCHIVE = Path(os.environ.get("DEBIAN_ROOT", ROOT / ".tox" / "debian12-root.tar"))
 PACKAGES = {"xmppd", "callbridged", "callbridge-xmpp-common", "callbridge-xmpp-doc"}
-VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 ENVIRONMENT = "/usr/lib/callbridge-xmpp"
 SITE = f"{ENVIRONMENT}/lib/python3.11/site-packages"
 DAEMONS = ("xmppd", "callbridged")
@@ -50,30 +46,6 @@ wait
 """
 
 
-@functools.cache
-def built() -> Path:
-    """The directory with the packages, built once."""
-    place = Path("debs").absolute()
-    run(ROOT / "packaging" / "build-debs.sh", place)
-    return place
-
-
-@functools.cache
-def newer() -> Path:
-    """The same packages as a version 99, which says so."""
-    place = Path("newer").absolute()
-    place.mkdir()
-    for package in built().iterdir():
-        tree = place / "tree"
-        run("dpkg-deb", "-R", package, tree)
-        files = [tree / "DEBIAN" / "control", *tree.glob("**/callbridge_xmpp-*/METADATA")]
-        for file in files:
-            file.write_text(file.read_text().replace(VERSION, "99"))
-        run("dpkg-deb", "--root-owner-group", "-Znone", "-b", tree, place / package.name)
-        shutil.rmtree(tree)
-    return place
-
-
 def put(root: DebianRoot, packages: Path) -> str:
     """Install them as files."""
     shutil.copytree(packages, root.directory / "debs", dirs_exist_ok=True)
@@ -102,7 +74,7 @@ class BuiltTests(SynchronousTestCase):
 
     def test_lintian(self) -> None:
         """lintian finds no error and no warning."""
-        said = run("lintian", "--allow-root", "--fail-on", "error,warning", *built().iterdir())
+        said = output("lintian", "--allow-root", "--fail-on", "error,warning", *built().iterdir())
         self.assertEqual(re.findall("^[EW]: .*", said, re.MULTILINE), [])
 
 

@@ -39,11 +39,8 @@ class LiveZone(authority.FileAuthority):
             ),
         )
         self.records = {domain: [self.soa[1]]}
-        for priority, weight, port, target in zone["srv"]:
-            self._add(
-                f"_xmpp-component._tcp.{zone['domain']}",
-                dns.Record_SRV(priority, weight, port, target.encode(), ttl=_TTL),
-            )
+        for name, priority, weight, port, target in zone["srv"]:
+            self._add(name, dns.Record_SRV(priority, weight, port, target.encode(), ttl=_TTL))
         for name, addresses in zone["hosts"].items():
             for address in addresses:
                 record = dns.Record_A if ip_address(address).version == 4 else dns.Record_AAAA

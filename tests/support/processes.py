@@ -152,6 +152,21 @@ def run(*command: str | Path, typed: str = "", check: bool = True) -> subprocess
     return done
 
 
+def output(*command: str | Path) -> str:
+    """What the command prints, on both channels, however long it takes; it must succeed."""
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise AssertionError(f"{command} ended with {done.returncode}:\n{done.stdout}")
+    return done.stdout
+
+
 #: Below what Linux gives to outgoing connections, which would take one before it is listened on.
 _PORTS = range(10_000, 32_000)
 _given: set[tuple[str, int]] = set()

@@ -18,6 +18,8 @@ from tests.support.waiting import wait_until
 
 #: The service whose SRV records lead a Call Bridge to its servers.
 SERVICE = "_xmpp-component._tcp"
+#: And the one for clients.
+CLIENTS = "_xmpp-client._tcp"
 
 
 class Zone:
@@ -27,6 +29,8 @@ class Zone:
         self.domain = domain
         #: (priority, weight, port, target)
         self.srv: list[tuple[int, int, int, str]] = []
+        #: The same, of the service for clients.
+        self.clients: list[tuple[int, int, int, str]] = []
         #: name -> IPv4 and IPv6 addresses
         self.hosts: dict[str, list[str]] = {}
 
@@ -34,12 +38,16 @@ class Zone:
     def service(self) -> str:
         return f"{SERVICE}.{self.domain}"
 
+    def records(self) -> list[tuple[str, int, int, int, str]]:
+        """All SRV records: name, priority, weight, port, target."""
+        services = {self.service: self.srv, f"{CLIENTS}.{self.domain}": self.clients}
+        return [(name, *record) for name, records in services.items() for record in records]
+
     def write(self, path: Path) -> None:
         """As JSON, replaced in one step so that a reader sees the old zone or the new one."""
         new = path.with_suffix(".new")
-        new.write_text(
-            json.dumps({"domain": self.domain, "srv": self.srv, "hosts": self.hosts}, indent=1)
-        )
+        zone = {"domain": self.domain, "srv": self.records(), "hosts": self.hosts}
+        new.write_text(json.dumps(zone, indent=1))
         os.replace(new, path)
 
 
@@ -48,11 +56,14 @@ class NameServer:
 
     process: Process
 
-    def __init__(self, zone: Zone, directory: Path, address: str = "127.0.0.1") -> None:
+    def __init__(
+        self, zone: Zone, directory: Path, address: str = "127.0.0.1", port: int = 0
+    ) -> None:
+        """``port``: one that is known to be free."""
         self.zone = zone
         self.directory = directory
         self.address = address
-        self.port = free_port(address)
+        self.port = port or free_port(address)
 
     @property
     def where(self) -> str:
@@ -126,8 +137,8 @@ class Dnsmasq(NameServer):
         super().start()
 
     def _records(self) -> Iterable[str]:
-        for priority, weight, port, target in self.zone.srv:
-            yield f"--srv-host={self.zone.service},{target},{port},{priority},{weight}"
+        for name, priority, weight, port, target in self.zone.records():
+            yield f"--srv-host={name},{target},{port},{priority},{weight}"
         for name, addresses in self.zone.hosts.items():
             yield f"--host-record={','.join([name, *addresses])}"
 

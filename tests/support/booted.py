@@ -1,0 +1,215 @@
+"""A host with a real systemd: a Debian root directory that systemd-nspawn boots. Needs root.
+
+What is learned from systemd is asked for inside, as an operator does. systemd-nspawn says itself
+when the host is up, or up again. A boot takes half a second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.support.debian_root import DebianRoot
+from tests.support.network import NetworkNamespace
+from tests.support.processes import Process
+from tests.support.waiting import DEADLINE, NeverHappened, wait_until
+
+#: Nothing of ours shall be seen in there.
+_CLEAN = [
+    *("/usr/bin/env", "-i", "HOME=/root", "LC_ALL=C.UTF-8"),
+    "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+]
+
+#: In a mount namespace that ends with it, so there is nothing to undo. What a host changes is kept
+#: in memory. Two hosts in one cgroup would take each other's services for their own.
+_BOOT = """
+set -eu
+root=$1 place=$2; shift 2
+for group in $1; do echo $$ >"$group/cgroup.procs"; done; shift
+mount -t tmpfs -o mode=755 changes "$place"
+mkdir "$place/changed" "$place/work" "$place/root"
+mount -t overlay -o "lowerdir=$root,upperdir=$place/changed,workdir=$place/work" root "$place/root"
+exec systemd-nspawn --directory="$place/root" "$@"
+"""
+
+
+class Host:
+    """Of ``root``, which stays as it is: what the host changes is its own, and ends with it.
+
+    ``place`` will be a directory for that, whose path has to be short enough for a UNIX socket.
+    """
+
+    def __init__(self, name: str, root: DebianRoot, place: Path, network: NetworkNamespace) -> None:
+        self.name = name
+        place.mkdir()
+        unique = f"{name}-{os.getpid()}"
+        self._groups = [top / f"callbridge-{unique}" for top in _cgroup_roots()]
+        self._heard = _NotifySocket(place.with_suffix(".notify"))
+        self.console = Process(
+            name,
+            [
+                # If we are gone, SIGTERM lets it shut down.
+                *("setpriv", "--pdeathsig", "TERM", "unshare", "--mount", "--propagation=private"),
+                *("sh", "-c", _BOOT, "sh", root.directory, place, " ".join(map(str, self._groups))),
+                *("--quiet", "--boot", f"--machine={unique}", f"--hostname={name}"),
+                *("--resolv-conf=off", "--timezone=off", "--register=no", "--keep-unit"),
+                *("--suppress-sync=yes", "--notify-ready=yes"),
+                f"--network-namespace-path={network.path}",
+            ],
+            place.with_suffix(".console"),
+            environment={"NOTIFY_SOCKET": str(self._heard.path)},
+        )
+        self._leader = 0
+        self._pidfd = -1
+
+    @property
+    def directory(self) -> Path:
+        """Its root directory, as long as it runs."""
+        return Path(f"/proc/{self._leader}/root")
+
+    def boot(self) -> None:
+        """Start it, and wait until systemd has started all that is to be started."""
+        for group in self._groups:
+            group.mkdir(exist_ok=True)
+        self.console.start()
+        self._await_boot()
+
+    def reboot(self) -> None:
+        """As from inside; answers when it is up again."""
+        self.run("systemctl reboot")
+        self._await_boot()
+
+    def _await_boot(self) -> None:
+        message = ""
+        while "READY=1" not in message.splitlines():
+            message = self._heard.next(self.console)
+            for line in message.splitlines():
+                if line.startswith("X_NSPAWN_LEADER_PID="):
+                    self._follow(int(line.partition("=")[2]))
+
+    def _follow(self, leader: int) -> None:
+        """The first process in there, whose end is that of all others."""
+        self._forget()
+        self._leader = leader
+        self._pidfd = os.pidfd_open(leader)
+
+    def _forget(self) -> None:
+        if self._pidfd != -1:
+            os.close(self._pidfd)
+        self._pidfd = -1
+
+    def run(self, script: str, *, typed: str = "", status: int = 0) -> str:
+        """What a script of bash prints, on both channels; it must end with ``status``."""
+        done = subprocess.run(
+            [
+                *("nsenter", f"--target={self._leader}", "--mount", "--uts", "--ipc", "--net"),
+                *("--pid", "--", *_CLEAN, "bash", "-euo", "pipefail", "-c", script),
+            ],
+            input=typed,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if done.returncode != status:
+            raise AssertionError(
+                f"exit status {done.returncode} on {self.name} of:\n{script}\n{done.stdout}"
+            )
+        return done.stdout
+
+    def install(self, packages: Path, *names: str) -> str:
+        """Debian packages by name, from a directory out here."""
+        place = self.directory / "debs"
+        place.mkdir()
+        for name in names:
+            (package,) = packages.glob(f"{name}_*.deb")
+            shutil.copy(package, place)
+        try:
+            return self.run(
+                "DEBIAN_FRONTEND=noninteractive apt-get -qq --yes --no-install-recommends "
+                "install /debs/*.deb"
+            )
+        finally:
+            shutil.rmtree(place)
+
+    def write(self, path: str, text: str | bytes, mode: int = 0o600) -> None:
+        """A file of root's."""
+        file = self.directory / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as opened:
+            opened.write(text.encode() if isinstance(text, str) else text)
+
+    def show(self, unit: str, name: str) -> str:
+        """A property of the unit: `systemctl show`."""
+        return self.run(f"systemctl show --property={name} --value {unit}").strip()
+
+    def wait(self, unit: str, name: str, wanted: Callable[[str], bool]) -> str:
+        """The property, once it is as wanted."""
+        return wait_until(
+            f"{name} of {unit} on {self.name}",
+            lambda: next(filter(wanted, [self.show(unit, name)]), None),
+            DEADLINE,
+            lambda: self.explain(unit),
+        )
+
+    def journal(self, unit: str, *options: str) -> str:
+        """What the unit's processes said since the last boot, without the time."""
+        words = " ".join(options)
+        return self.run(f"journalctl --boot --output=cat --no-pager --unit={unit} {words}")
+
+    def explain(self, unit: str) -> str:
+        return self.run(f"systemctl status --no-pager --full --lines=40 {unit} || true")
+
+    def end(self) -> None:
+        """As the power cut does. Safe to call at any time, any number of times."""
+        if self._pidfd != -1:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            self._forget()
+            self.console.wait()
+        self.console.kill()
+        self._heard.close()
+        for group in self._groups:
+            for below, _, _ in os.walk(group, topdown=False):
+                wait_until(f"{below} is empty", lambda below=below: _removed(Path(below)))
+
+
+class _NotifySocket:
+    """What sd_notify sends to: systemd-nspawn tells there what becomes of the host."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(path))
+        self._socket.settimeout(DEADLINE)
+
+    def next(self, sender: Process) -> str:
+        try:
+            return self._socket.recv(4096).decode()
+        except TimeoutError:
+            raise NeverHappened(f"{sender.name} did not boot\n{sender.tail()}") from None
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def _cgroup_roots() -> list[Path]:
+    """Of the hierarchies that systemd uses: one, or two where there are some of version 1."""
+    top = Path("/sys/fs/cgroup")
+    places = (top, top / "systemd", top / "unified")
+    return [place for place in places if (place / "cgroup.procs").exists()]
+
+
+def _removed(group: Path) -> bool:
+    """Its last processes may be about to end."""
+    with contextlib.suppress(OSError):
+        group.rmdir()
+    return not group.exists()

@@ -1,0 +1,1 @@
+"""Tests of the Debian packages on hosts with a real systemd; part of `tox run -e debs`."""

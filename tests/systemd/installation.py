@@ -1,0 +1,165 @@
+"""Two hosts, set up as the operator's guide says, and the network between them.
+
+    198.51.100.7  inside ---- outside ---- edge  192.0.2.1
+      callbridged         a name server       xmppd
+                           all clients
+
+Each is a network namespace of its own. ``outside`` passes packets on, and there is no way to the
+world. The hosts are Debian roots with a systemd that has booted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import json
+import shutil
+import ssl
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tests.support.booted import Host
+from tests.support.ca import CertificateAuthority
+from tests.support.debs import built, with_systemd
+from tests.support.network import NetworkNamespace
+from tests.support.people import Login, log_in
+from tests.support.rawstream import RawStream
+from tests.support.waiting import DEADLINE, wait_until
+from tests.support.zones import Dnsmasq, Zone
+
+DOMAIN = "example.com"
+SERVER = "xmpp1.example.com"
+EDGE, INSIDE = "192.0.2.1", "198.51.100.7"
+#: The ends outside of the wires to them.
+GATEWAYS = {EDGE: "192.0.2.254", INSIDE: "198.51.100.254"}
+PASSWORD = "wonderland"
+COMMON = "callbridge-xmpp-common"
+
+
+class Installation:
+    """Made, installed, set up and running. ``close`` ends all of it, and leaves nothing behind."""
+
+    def __init__(self) -> None:
+        self._ends = contextlib.ExitStack()
+        try:
+            # Not below the test runner's directory: a UNIX socket path has at most 107 bytes.
+            self.directory = Path(tempfile.mkdtemp(prefix="callbridge-"))
+            self._ends.callback(shutil.rmtree, self.directory)
+            self._make_hosts(*self._make_network())
+            self._set_up()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._ends.close()
+
+    def _make_network(self) -> list[NetworkNamespace]:
+        self.outside, *hosts = spaces = [NetworkNamespace() for _ in range(3)]
+        for space in spaces:
+            self._ends.callback(space.close)
+        self.outside.run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
+        for space, address in zip(hosts, (EDGE, INSIDE), strict=True):
+            space.connect(address, self.outside, GATEWAYS[address])
+        zone = Zone(DOMAIN)
+        zone.srv.append((10, 10, 5223, SERVER))
+        zone.clients.append((10, 10, 5222, SERVER))
+        zone.hosts[SERVER] = [EDGE]
+        nameserver = Dnsmasq(zone, self.directory, GATEWAYS[EDGE], 53)
+        with self.outside.entered():
+            nameserver.start()
+        self._ends.callback(nameserver.stop)
+        return hosts
+
+    def _make_hosts(self, *networks: NetworkNamespace) -> None:
+        """Two that are the same but for their names."""
+        self.edge, self.inside = (
+            Host(name, with_systemd(), self.directory / name, network)
+            for name, network in zip(("xmpp1", "cb1"), networks, strict=True)
+        )
+        for host in (self.edge, self.inside):
+            self._ends.callback(host.end)
+            host.boot()
+            host.write("/etc/resolv.conf", f"nameserver {GATEWAYS[EDGE]}\n", 0o644)
+
+    def _set_up(self) -> None:
+        with ThreadPoolExecutor() as threads:
+            both = ((self.edge, "xmppd"), (self.inside, "callbridged"))
+            list(threads.map(lambda one: one[0].install(built(), COMMON, one[1]), both))
+        self.ca = CertificateAuthority(self.directory / "ca", "Example CA")
+        self.certify_server()
+        self.certify_bridge()
+        added = json.loads(self.edge.run("xmppctl --json callbridge add cb1"))
+        self.inside.run("install -m 640 -g callbridged /dev/null /etc/callbridged/secret")
+        self.inside.run("cat >/etc/callbridged/secret", typed=added["secret"] + "\n")
+        self.inside.run("callbridgectl user add alice", typed=PASSWORD + "\n")
+        self.edge.run("systemctl enable --now xmppd")
+        self.inside.run("systemctl enable --now callbridged")
+        self.await_link()
+
+    def certify_server(self) -> bytes:
+        """A new certificate for the XMPP server, put in its place; answers it, in DER."""
+        return self._certify(self.edge, "xmppd", "xmpp", [DOMAIN, SERVER])
+
+    def certify_bridge(self) -> bytes:
+        return self._certify(self.inside, "callbridged", "callbridge", [f"cb1.{DOMAIN}"])
+
+    def _certify(self, host: Host, daemon: str, name: str, dns: list[str]) -> bytes:
+        certificate, key = self.ca.issue(name, dns=dns)
+        place = f"/etc/{daemon}/tls"
+        host.write(f"{place}/ca.crt", self.ca.certificate_path.read_bytes())
+        host.write(f"{place}/{name}.crt", certificate.read_bytes())
+        host.write(f"{place}/{name}.key", key.read_bytes())
+        host.run(f"chgrp {daemon} {place}/*; chmod 640 {place}/*")
+        return ssl.PEM_cert_to_DER_cert(certificate.read_text())
+
+    def link(self) -> dict[str, Any]:
+        """The Call Bridge's entry in the server's status."""
+        (entry,) = json.loads(self.edge.run("xmppctl --json status"))["callbridges"]
+        return entry
+
+    def await_link(self, after: str = "") -> dict[str, Any]:
+        """Once logins are served; ``after``: by another link than the one that began then."""
+
+        def probe() -> dict[str, Any] | None:
+            with contextlib.suppress(AssertionError):  # xmppd may not be there
+                entry = self.link()
+                if entry["mechanisms"] and entry["since"] != after:
+                    return entry
+            return None
+
+        return wait_until("the link is up", probe, DEADLINE, self.explain)
+
+    def explain(self) -> str:
+        return self.edge.explain("xmppd") + self.inside.explain("callbridged")
+
+    def log_in(self, password: str = PASSWORD) -> Login:
+        """Alice, from outside, by slixmpp."""
+        with self.outside.entered():
+            return asyncio.run(
+                log_in(EDGE, 5222, f"alice@{DOMAIN}", password, self.ca.certificate_path)
+            )
+
+    def connect(self, port: int = 5222) -> RawStream:
+        with self.outside.entered():
+            return RawStream(EDGE, port)
+
+
+_made: list[Installation] = []
+
+
+def installation() -> Installation:
+    """The one that all tests share."""
+    if not _made:
+        _made.append(Installation())
+    return _made[0]
+
+
+@atexit.register
+def discard() -> None:
+    """The next one who wants it gets a new one."""
+    while _made:
+        _made.pop().close()
