@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.defer import TimeoutError as GaveUp
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import Factory
@@ -68,15 +69,24 @@ class Link:
         owner: LinkOwner,
         target: Target,
         memory: Memory,
+        token: str = "",
     ) -> None:
-        """``reactor`` provides IReactorTCP and IReactorTime."""
+        """``reactor`` provides IReactorTCP and IReactorTime.
+
+        ``token``: shown to the server, to take the place of another link; empty: there is none.
+        """
         self.target = target
+        self.memory = memory
         self.state = State.WAITING
         self.since = datetime.now(UTC)
         self.stopping = False
+        #: It is registered, and the server knows what for.
+        self.ready = False
+        self._accepted: str | None = None
+        self._token = token
+        self._successor = ""
         self._reactor = reactor
         self._owner = owner
-        self._memory = memory
         self._registration: Registration | None = None
         self._under_way: Deferred[None] | None = None
         self._draining: Deferred[None] | None = None
@@ -89,10 +99,23 @@ class Link:
 
     def start(self) -> None:
         """Begin, unless the target has just failed: then when its time is over."""
-        if self._memory.backoff.remaining() > 0:
+        if self.memory.backoff.remaining() > 0:
             self.machine.postpone()
         else:
             self.machine.start()
+
+    def begin(self) -> None:
+        """Begin, if it is still wanted by now."""
+        if not self.stopping:
+            self.start()
+
+    def announce(self, successor: str) -> Deferred[None]:
+        """Let the server know what a link will show that is to take the place of this one.
+
+        Fires when it does; at once where this one is not registered. Does not fail.
+        """
+        self._successor = successor
+        return self._connection.announce(successor) if self.registered else succeed(None)
 
     def stop(self) -> None:
         """End it, with time for the logins under way; the owner is told when it has finished."""
@@ -115,11 +138,30 @@ class Link:
         up = self._registration if self.registered else None
         return None if up is None else up.clock_skew
 
+    @property
+    def failure(self) -> StepFailure | None:
+        """Why it did not work the last time; None while it works or has not failed yet."""
+        return self.memory.journal.last
+
+    @property
+    def outdated(self) -> bool:
+        """True where the secret that the server has accepted is not the one of the settings."""
+        return self._accepted is not None and self._accepted != self._owner.settings.secret
+
+    @property
+    def _settings(self) -> LinkSettings:
+        """Those of today, with the secret that the server has accepted.
+
+        For another one there is a successor: so a wrong one does no harm to what works.
+        """
+        settings = self._owner.settings
+        return settings if self._accepted is None else replace(settings, secret=self._accepted)
+
     def status(self) -> dict[str, object]:
         """One entry of ``links`` in ``callbridgectl status --json``."""
         connected = self.state in (State.SECURING, State.REGISTERING, State.REGISTERED)
         registration = self._registration if connected else None
-        last = self._memory.journal.last
+        last = self.failure
         return {
             "target": str(self.target),
             "address": registration.address if registration else None,
@@ -128,6 +170,9 @@ class Link:
             "tls": registration.tls if registration else None,
             "last_error": last.as_json() if last else None,
             "clock_skew": None if self.clock_skew is None else round(self.clock_skew),
+            "secret_in_use": ("former" if self.outdated else "current")
+            if self.registered
+            else None,
         }
 
     # LinkActions: what the table does
@@ -157,10 +202,17 @@ class Link:
         self._run(Step.CONNECT, self._connect(addresses), lambda _: None)
 
     async def _connect(self, addresses: Sequence[str]) -> None:
-        settings = self._owner.settings
+        settings = self._settings
         self._registration = registration = Registration(
-            self._reactor, settings, self.target, self.machine, self._owner.delegate, self._reached
+            self._reactor,
+            settings,
+            self.target,
+            self.machine,
+            self._owner.delegate,
+            self._reached,
+            self._token,
         )
+        registration.successor = self._successor
         factory = TLSMemoryBIOFactory(
             settings.tls,
             True,
@@ -185,11 +237,19 @@ class Link:
         self._connection.open()
 
     def activate(self) -> None:
-        self._memory.backoff.registered()
-        self._memory.journal.recovered()
-        self._connection.activate()
+        self.memory.backoff.registered()
+        self.memory.journal.recovered()
+        self._accepted = self._connection.settings.secret
+        self._connection.activate().addCallback(self._is_ready, self._connection)
+
+    def _is_ready(self, _: object, registration: Registration) -> None:
+        if self.registered and registration is self._registration:
+            self.ready = True
+            self._token = ""  # it has taken the place
+            self._owner.changed()
 
     def withdraw(self) -> None:
+        self.ready = False
         draining, self._draining = self._draining, None
         if draining is not None:
             draining.cancel()
@@ -213,14 +273,18 @@ class Link:
         self._connection.stream.abort()
 
     def note(self, failure: StepFailure) -> None:
-        self._memory.journal.failed(failure)
-        self._memory.backoff.failed(failure)
+        another = False
+        if failure.reason is Reason.AUTHENTICATION_FAILURE and failure.step is Step.REGISTER:
+            another, self._accepted = self.outdated, None
+        self.memory.journal.failed(failure)
+        if not another:  # a secret that was refused says nothing about the one of the settings
+            self.memory.backoff.failed(failure)
         self.show(State.WAITING)
 
     def wait(self) -> None:
         self._first_try = False
         self._retry_call = self._reactor.callLater(
-            self._memory.backoff.remaining(), self.machine.retry
+            self.memory.backoff.remaining(), self.machine.retry
         )
 
     def stop_waiting(self) -> None:
@@ -239,7 +303,7 @@ class Link:
     def _reached(self, step: Step, text: str, seconds: float | None = None) -> None:
         if seconds is not None:
             text += f" ({format_duration(seconds)})"
-        self._memory.journal.step(step, text)
+        self.memory.journal.step(step, text)
         self._owner.reached(step, str(self.target), text)
 
     def _run(

@@ -161,6 +161,10 @@ class ActiveLink(Protocol):
     def target(self) -> Target:
         """Which server it leads to."""
 
+    @property
+    def successor(self) -> str:
+        """What a link that is to take the place of this one will show; empty: there is none."""
+
     def send(self, element: Element) -> None:
         """Send a stanza; nothing happens where the link is closing."""
 
@@ -171,8 +175,17 @@ class ActiveLink(Protocol):
 class LinkDelegate(Protocol):
     """Whoever uses registered links: the login service."""
 
-    def link_registered(self, link: ActiveLink) -> None:
-        """``link`` can be used from now on."""
+    def link_registered(self, link: ActiveLink) -> Deferred[None]:
+        """``link`` can be used from now on.
+
+        The answer fires once its server knows what for; it does not fail.
+        """
+
+    def link_announces(self, link: ActiveLink) -> Deferred[None]:
+        """``link`` has a ``successor``.
+
+        The answer fires once its server knows; it does not fail.
+        """
 
     def link_received(self, link: ActiveLink, element: Element) -> None:
         """A stanza came that the link does not answer itself; its ``from`` is unchecked."""

@@ -18,6 +18,7 @@ from callbridged.clocks import describe_skew
 from callbridged.dialer import AddressLookup, Link, cancel
 from callbridged.discovery import Candidate, Discovery, Found, Target, settle, wanted
 from callbridged.link_interface import LinkDelegate, LinkSettings, State
+from callbridged.renewal import Renewals, Renewed
 from callbridged.retry import Backoff, Journal, Memory
 from daemonkit.units import format_duration
 
@@ -62,6 +63,8 @@ class Links(Service):
         self._random = random or SystemRandom()
         self._targets: list[Target] = []
         self._links: dict[Target, Link] = {}
+        self._leaving: set[Link] = set()
+        self._renewals = Renewals(self._new_successor, self._replace)
         self._memories: dict[Target, Memory] = {}
         self._memory = self._new_memory(settings.domain)
         self._said: tuple[tuple[Step, str], ...] = ()
@@ -85,12 +88,13 @@ class Links(Service):
         cancel(self._update_call)
         if self._discovering is not None:
             self._discovering.cancel()
-        if not self._links:
-            return succeed(None)
-        stopped = self._stopped = Deferred()
+        self._renewals.stop()
         for link in list(self._links.values()):
             link.stop()
-        return stopped
+        if self._all_closed:
+            return succeed(None)
+        self._stopped = Deferred()
+        return self._stopped
 
     def reconfigure(
         self,
@@ -101,7 +105,8 @@ class Links(Service):
     ) -> None:
         """Take new settings: links that are up stay, all new ones are made with these.
 
-        Links that wait for their next attempt do not wait any longer.
+        With another secret those that are up are renewed. Links that wait for their next attempt
+        do not wait any longer.
         """
         self.settings = settings
         self.limit = limit
@@ -111,12 +116,27 @@ class Links(Service):
             memory.backoff.set(settings.retry_initial, settings.retry_max)
         if not self.running:
             return
-        for link in self._links.values():
-            link.hurry()
+        self.hurry()
         if self._discovering is None:
             self._discover()
         else:  # what is asked for now may be out of date
             self._discover_again = True
+
+    def hurry(self) -> None:
+        """Let no link wait for its next attempt: what was wrong may have been mended."""
+        for link in (*self._links.values(), *self._renewals.successors.values()):
+            link.hurry()
+
+    def renew(self) -> Deferred[list[Renewed]]:
+        """Let each link that is up give way to a newer one, one after another, without a gap.
+
+        The others make their next attempt at once. Fires when each has been replaced, or its
+        successor has failed; that one tries again, and until then the older link goes on.
+        """
+        self.hurry()
+        renewed = self._renewals.ask(link for link in self._links.values() if link.registered)
+        self.changed()
+        return renewed
 
     def status(self) -> list[dict[str, object]]:
         """``links`` of ``callbridgectl status --json``; with no target known, one entry says why.
@@ -128,7 +148,7 @@ class Links(Service):
             links = sorted(
                 self._links.values(), key=lambda link: place.get(link.target, len(place))
             )
-            return [link.status() for link in links]
+            return [self._status(link) for link in links]
         if self._targets or not self.running:
             return []
         failure = self.discovery_error
@@ -141,8 +161,23 @@ class Links(Service):
                 "tls": None,
                 "last_error": failure.as_json() if failure else None,
                 "clock_skew": None,
+                "secret_in_use": None,
+                "newer": None,
             }
         ]
+
+    def _status(self, link: Link) -> dict[str, object]:
+        """A link with what is said of its successor; its failure, where it has none of its own."""
+        status = link.status()
+        newer = self._renewals.successors.get(link.target)
+        if newer is None:
+            return {**status, "newer": None}
+        failure = newer.status()["last_error"]
+        return {
+            **status,
+            "last_error": status["last_error"] or failure,
+            "newer": str(newer.state),
+        }
 
     def warnings(self) -> list[str]:
         """Answer what deserves a look though links are up."""
@@ -179,8 +214,15 @@ class Links(Service):
             self._update_call = self._reactor.callLater(0, self._update)
 
     def finished(self, link: Link) -> None:
-        del self._links[link.target]
-        if self._stopped is not None and not self._links:
+        if self._links.get(link.target) is link:
+            del self._links[link.target]
+        elif link in self._leaving:
+            self._leaving.remove(link)
+            if link.target in self._links:
+                self._links[link.target].hurry()  # it may be what that one has waited for
+        else:
+            self._renewals.finished(link)
+        if self._stopped is not None and self._all_closed:
             stopped, self._stopped = self._stopped, None
             stopped.callback(None)
         self.changed()
@@ -257,6 +299,7 @@ class Links(Service):
                 link = Link(self._reactor, self, target, memory)
                 self._links[target] = link
                 link.start()
+        self._renewals.update(self._links)
         if self._discovering is None:
             # Only now, so that a link whose target is gone does not try once more.
             waiters, self._waiters = self._waiters, []
@@ -267,6 +310,22 @@ class Links(Service):
         link = self._links.get(target)
         registered = link is not None and link.registered and not link.stopping
         return Candidate(target, registered, self._memories[target].backoff.hopeful)
+
+    @property
+    def _all_closed(self) -> bool:
+        return not (self._links or self._leaving or self._renewals.successors)
+
+    def _new_successor(self, target: Target, token: str) -> Link:
+        memory = self._new_memory(f"{target}, a newer link")
+        return Link(self._reactor, self, target, memory, token)
+
+    def _replace(self, link: Link, successor: Link) -> None:
+        target = link.target
+        self._links[target] = successor
+        self._memories[target] = successor.memory
+        successor.memory.journal.subject = str(target)
+        self._leaving.add(link)
+        link.stop()
 
     def _new_memory(self, subject: str) -> Memory:
         settings = self.settings

@@ -52,9 +52,14 @@ class Registration:
         inputs: LinkInputs,
         delegate: LinkDelegate,
         report: StepReport,
+        token: str = "",
     ) -> None:
+        """``token``: shown to the server, as the successor of another link; empty: it is none."""
         self.settings = settings
         self.target = target
+        #: Of this link, see `ActiveLink`.
+        self.successor = ""
+        self._token = token
         self.address: str | None = None
         self.tls: str | None = None
         #: By how many seconds the server's clock is ahead; None where it has not said.
@@ -124,6 +129,8 @@ class Registration:
             self._take = self._take_error_only
         else:
             proof = Element((COMPONENT, "handshake"))
+            if self._token:
+                proof["successor"] = self._token
             proof.addContent(component_digest(stream_id, self.settings.secret))
             self.stream.send(proof)
             self._tell(Step.REGISTER, f"asked to be registered as {self.component}")
@@ -182,21 +189,23 @@ class Registration:
         self._began = self._clock.seconds()
         self.stream.send_header(to=self.component)
 
-    def activate(self) -> None:
-        """Watch the link from now on, and offer it to the delegate."""
+    def activate(self) -> Deferred[None]:
+        """Watch the link from now on, and offer it to the delegate; fires as that says."""
         self._keepalive.start()
         self._began = self._clock.seconds()
         detach(self._ping().addCallbacks(self._pinged, self._not_pinged), self.log, "A first ping")
-        self._guarded(self._delegate.link_registered)
+        registered = self._guarded(self._delegate.link_registered)
         detach(self._compare_clocks(), self.log, "Comparing clocks")
+        return registered
+
+    def announce(self, successor: str) -> Deferred[None]:
+        """Let the server know of a successor; fires when it does."""
+        self.successor = successor
+        return self._guarded(self._delegate.link_announces)
 
     def drain(self) -> Deferred[None]:
         """Let the delegate come to an end; fires when it has."""
-        try:
-            return self._delegate.link_draining(self)
-        except Exception:  # noqa: BLE001 - logged whole
-            self.log.failure("Error in whoever uses the links")
-            return succeed(None)
+        return self._guarded(self._delegate.link_draining)
 
     def withdraw(self) -> None:
         """Take the link from the delegate."""
@@ -241,12 +250,13 @@ class Registration:
         self._report(step, text, now - self._began)
         self._began = now
 
-    def _guarded(self, what: Callable[[ActiveLink], None]) -> None:
+    def _guarded(self, what: Callable[[ActiveLink], Deferred[None] | None]) -> Deferred[None]:
         """Outputs of a table do not fail, whatever the delegate does."""
         try:
-            what(self)
+            return what(self) or succeed(None)
         except Exception:  # noqa: BLE001 - logged whole
             self.log.failure("Error in whoever uses the links")
+            return succeed(None)
 
 
 def _is_ping(iq: Element) -> bool:

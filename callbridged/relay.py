@@ -45,10 +45,14 @@ class Relay:
         self._queries: dict[ActiveLink, Queries] = {}
         self._draining: set[ActiveLink] = set()
 
-    def link_registered(self, link: ActiveLink) -> None:
-        """Offer to answer logins."""
+    def link_registered(self, link: ActiveLink) -> Deferred[None]:
+        """Offer to answer logins; fires once the server has taken or refused the offer."""
         self._queries[link] = Queries(link, "callbridged", "component", "generic")
-        self._offer(link)
+        return self._offer(link)
+
+    def link_announces(self, link: ActiveLink) -> Deferred[None]:
+        """Say which link may take the place of this one; fires as an offer does."""
+        return self._offer(link)
 
     def link_received(self, link: ActiveLink, element: Element) -> None:
         """Answer what came."""
@@ -66,10 +70,12 @@ class Relay:
             detach(self._answer(link, element, payload), self.log, "answering a login")
 
     def link_draining(self, link: ActiveLink) -> Deferred[None]:
-        """Withdraw the offer; fires once no login is under way over ``link``."""
+        """Withdraw the offer; fires once no login is under way over ``link``.
+
+        What the server sent before it knew that has come when it acknowledges it.
+        """
         self._draining.add(link)
-        self._offer(link)
-        return self._logins.idle(link)
+        return self._offer(link).addCallback(lambda _: self._logins.idle(link))
 
     def link_lost(self, link: ActiveLink) -> None:
         """Forget the link and the logins that came over it."""
@@ -89,15 +95,16 @@ class Relay:
 
     @property
     def links(self) -> list[ActiveLink]:
-        """Those that are registered now."""
-        return list(self._queries)
+        """Those that are registered now: of two to one server, the newer."""
+        return list({link.target: link for link in self._queries}.values())
 
-    def _offer(self, link: ActiveLink) -> None:
+    def _offer(self, link: ActiveLink) -> Deferred[None]:
+        """Make the offer; fires when it is answered, and fails where that is cancelled."""
         capacity = 0 if link in self._draining else self._logins.capacity
-        offer = Serve(capacity, tuple(self._logins.mechanisms)).to_element()
+        offer = Serve(capacity, tuple(self._logins.mechanisms), link.successor).to_element()
         iq = new_request("set", link.component, link.domain, offer)
         asked = link.request(iq, OFFER_TIMEOUT)
-        asked.addCallbacks(self._taken, self._not_taken, (link,), errbackArgs=(link,))
+        return asked.addCallbacks(self._taken, self._not_taken, (link,), errbackArgs=(link,))
 
     def _taken(self, _: Element, link: ActiveLink) -> None:
         self.log.info(
@@ -107,8 +114,10 @@ class Relay:
             target=link.target,
         )
 
-    def _not_taken(self, failure: Failure, link: ActiveLink) -> None:
-        if not failure.check(StreamLost, CancelledError):
+    def _not_taken(self, failure: Failure, link: ActiveLink) -> Failure | None:
+        if failure.check(CancelledError):
+            return failure
+        if not failure.check(StreamLost):
             self.log.warn(
                 "step {number} ({step}): {target} takes no offer to answer logins ({why}). "
                 "It may be another XMPP server than xmppd; the link stays.",
@@ -117,6 +126,7 @@ class Relay:
                 target=link.target,
                 why=failure.getErrorMessage() or type(failure.value).__name__,
             )
+        return None
 
     def _session_ended(self, link: ActiveLink, iq: Element, payload: Element) -> None:
         try:

@@ -80,6 +80,8 @@ def apply(fresh: Fresh, bridge: Bridge, reactor: Any) -> Differences:
         bridge.relay.offer_again()
     if differences.touches("callbridge", "tls", "dns", "link"):
         bridge.reconnect(config, fresh.link)
+    else:
+        bridge.links.hurry()
     for warning in (*fresh.warnings, *bridge.ineffective()):
         log.warn("{text}", text=warning)
     return differences

@@ -79,8 +79,8 @@ class Journal:
 
     def __init__(self, clock: IReactorTime, subject: str) -> None:
         """``subject`` is what the lines are about: a target, or the SRV name."""
+        self.subject = subject
         self._clock = clock
-        self._subject = subject
         self._held: list[tuple[Step, str]] = []
         self._down_since = 0.0
         self._attempts = 0
@@ -106,7 +106,7 @@ class Journal:
         for step, text in held:
             self._say(step, text)
         self.log.warn(
-            "{subject}: {failure}", subject=self._subject, failure=str(failure), step=failure.step
+            "{subject}: {failure}", subject=self.subject, failure=str(failure), step=failure.step
         )
 
     def recovered(self) -> None:
@@ -120,7 +120,7 @@ class Journal:
         self.log.info(
             "{subject}: works again after {duration} and {attempts} failed attempts; "
             "the last failure was {reason} at step {number} ({step})",
-            subject=self._subject,
+            subject=self.subject,
             duration=format_duration(self._clock.seconds() - self._down_since),
             attempts=self._attempts,
             reason=last.reason,
@@ -133,7 +133,7 @@ class Journal:
             "step {number} ({step}), {subject}: {text}",
             number=step.number,
             step=step,
-            subject=self._subject,
+            subject=self.subject,
             text=text,
         )
 

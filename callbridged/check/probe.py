@@ -198,9 +198,10 @@ class Probe:
 class _Nobody:
     """Takes no logins (`callbridged.link_interface.LinkDelegate`)."""
 
-    def link_registered(self, link: ActiveLink) -> None: ...
-    def link_received(self, link: ActiveLink, element: Element) -> None: ...
-    def link_draining(self, link: ActiveLink) -> Deferred[None]:
+    def link_registered(self, link: ActiveLink) -> Deferred[None]:
         return succeed(None)
 
+    link_announces = link_draining = link_registered
+
+    def link_received(self, link: ActiveLink, element: Element) -> None: ...
     def link_lost(self, link: ActiveLink) -> None: ...

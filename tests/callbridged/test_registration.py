@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
@@ -29,9 +29,15 @@ class Delegate:
         self.links: list[ActiveLink] = []
         self.received: list[Element] = []
         self.draining: list[Deferred[None]] = []
+        self.announced: list[str] = []
 
-    def link_registered(self, link: ActiveLink) -> None:
+    def link_registered(self, link: ActiveLink) -> Deferred[None]:
         self.links.append(link)
+        return succeed(None)
+
+    def link_announces(self, link: ActiveLink) -> Deferred[None]:
+        self.announced.append(link.successor)
+        return succeed(None)
 
     def link_received(self, link: ActiveLink, element: Element) -> None:
         self.received.append(element)
@@ -47,12 +53,12 @@ class Delegate:
 class Faulty(Delegate):
     """Has a bug in everything."""
 
-    def link_registered(self, link: ActiveLink) -> None:
+    def link_registered(self, link: ActiveLink) -> Deferred[None]:
         raise ZeroDivisionError
 
-    link_lost = link_registered
+    link_announces = link_draining = link_registered
 
-    def link_draining(self, link: ActiveLink) -> Deferred[None]:
+    def link_lost(self, link: ActiveLink) -> None:
         raise ZeroDivisionError
 
 

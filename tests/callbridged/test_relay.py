@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -25,6 +25,7 @@ class Link:
     component = "cb1.example.com"
     domain = "example.com"
     target = "xmpp1.example.com:5223"
+    successor = ""
 
     def __init__(self) -> None:
         self.sent: list[Element] = []
@@ -176,9 +177,37 @@ class RelayTests(SynchronousTestCase):
         """A link that is closed takes no new logins, and the others do."""
         other = Link()
         self.relay.link_registered(other)  # type: ignore[arg-type]
-        self.successResultOf(self.relay.link_draining(self.link))  # type: ignore[arg-type]
+        drained = self.relay.link_draining(self.link)  # type: ignore[arg-type]
+        self.assertNoResult(drained)  # a login may be on its way, until the server has heard it
+        self.link.asked[-1][1].callback(Element((None, "iq")))
+        self.successResultOf(drained)
         self.assertEqual([capacity for capacity, _ in self.offers()], ["200", "0"])
         self.assertEqual(len(other.asked), 1)
+
+    def test_draining_in_vain(self) -> None:
+        """A server that does not acknowledge the draining is waited for until it is given up."""
+        drained = self.relay.link_draining(self.link)  # type: ignore[arg-type]
+        drained.cancel()
+        self.failureResultOf(drained, CancelledError)
+
+    def test_successor(self) -> None:
+        """The word of a link's successor is in its offers, from when it is announced."""
+        self.assertFalse(self.link.asked[0][0].firstChildElement().hasAttribute("successor"))
+        self.link.successor = "t0ken"
+        announced = self.relay.link_announces(self.link)  # type: ignore[arg-type]
+        offer = self.link.asked[1][0].firstChildElement()
+        self.assertEqual((offer["successor"], offer["capacity"]), ("t0ken", "200"))
+        self.assertNoResult(announced)
+        self.link.asked[1][1].errback(Failure(RequestFailed("service-unavailable")))
+        self.successResultOf(announced)
+
+    def test_two_links_to_one_server(self) -> None:
+        """Of two links to one server the newer is used for what concerns the server."""
+        newer, other = Link(), Link()
+        other.target = "xmpp2.example.com:5223"
+        for link in (other, newer):
+            self.relay.link_registered(link)  # type: ignore[arg-type]
+        self.assertEqual(self.relay.links, [newer, other])
 
     def test_lost(self) -> None:
         """What comes after a link is lost is not looked at."""

@@ -41,6 +41,8 @@ class Reconfigured:
     def reconfigure(self, *told: Any) -> None:
         self.told.append(told)
 
+    def hurry(self) -> None: ...
+
 
 class ReloadCase(SynchronousTestCase):
     """A Call Bridge with users in a file."""
