@@ -42,6 +42,20 @@ def commands(
         """The configuration is read again; the answer says how that ended."""
         return (await reloading.run()).as_json()
 
+    async def reconnect(_: dict[str, Any]) -> object:
+        """Each link that is up gives way to a newer one; the answer says how that went."""
+        renewed = await bridge.links.renew()
+        return {
+            "links": [
+                {
+                    "target": str(one.target),
+                    "renewed": one.failure is None,
+                    "error": one.failure and one.failure.as_json(),
+                }
+                for one in renewed
+            ]
+        }
+
     def drain(_: dict[str, Any]) -> object:
         """Take no new logins; those under way go on."""
         bridge.relay.drain(True)
@@ -98,6 +112,7 @@ def commands(
     return {
         "status": status,
         "reload": reload,
+        "reconnect": reconnect,
         "drain": drain,
         "resume": resume,
         "kick": kick,

@@ -30,6 +30,16 @@ examples:
       Before maintenance: logins go to the other Call Bridges from now on."""
 
 
+_ON_RECONNECTION = """\
+One link after another registers anew, with the certificate that was loaded
+last, and the older one is closed when the newer one is in use: no login is
+lost. Where that fails the older one goes on, and the exit status is 1. After
+a reload with another secret this happens by itself."""
+
+#: Seconds to wait for the links, which follow one another.
+_RECONNECTION_TIMEOUT = 120.0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; answers its exit status."""
     return make_frame().run(argv)
@@ -48,6 +58,9 @@ def make_frame() -> Frame:
     check_ctl.add_commands(frame)
     frame.command("config", config, "every setting, its value and where it comes from")
     add_reload_command(frame, control_socket)
+    frame.command(
+        "reconnect", reconnect, "give each link that is up a newer one", details=_ON_RECONNECTION
+    )
     frame.command("drain", drain, "take no new logins; those under way go on")
     frame.command("resume", resume, "take logins again")
     ending_ctl.add_commands(frame)
@@ -72,6 +85,25 @@ def config(options: argparse.Namespace) -> None:
     ]
     rows = [(f"[{one.section}] {one.key}", one.value, one.origin) for one in settings]
     show(options, answer, lambda: table(("Setting", "Value", "From"), rows))
+
+
+def reconnect(options: argparse.Namespace) -> int:
+    """``reconnect``."""
+    answer = call(control_socket(options.config), "reconnect", _RECONNECTION_TIMEOUT)
+    show(options, answer, lambda: _renewed(answer["links"]))
+    return 0 if all(one["renewed"] for one in answer["links"]) else 1
+
+
+def _renewed(links: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for link in links:
+        said = "there is a newer link"
+        if not link["renewed"]:
+            error = link["error"]
+            why = f"{error['step']}, {error['reason']}: {error['text']} " if error else ""
+            said = f"the link there goes on as it was. {why}".strip()
+        yield from wrapped(f"{link['target']}: ", said, 2)
+    if not links:
+        yield "No link is up. Those that wait for their next attempt make it now."
 
 
 def drain(options: argparse.Namespace) -> None:
@@ -124,6 +156,8 @@ def _connection(link: Mapping[str, Any]) -> str:
     target = link["target"] or "no XMPP server known"
     if link["state"] == "registered":
         details = [link["tls"], link["address"], f"since {link['since']}"]
+        if link.get("secret_in_use") == "former":
+            details.append("with the former secret")
         return f"connected to {target} (secure); {', '.join(one for one in details if one)}"
     why = f"; {_why(link)}" if link["last_error"] else ""
     return f"{link['state']}, {target}{why}"

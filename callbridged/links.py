@@ -182,7 +182,8 @@ class Links(Service):
     def warnings(self) -> list[str]:
         """Answer what deserves a look though links are up."""
         links = self._links.values()
-        return [said for one in links if (said := describe_skew(str(one.target), one.clock_skew))]
+        skews = (describe_skew(str(one.target), one.clock_skew) for one in links)
+        return [said for said in skews if said] + self._renewals.warnings(self._links)
 
     @property
     def discovery_error(self) -> StepFailure | None:

@@ -21,6 +21,11 @@ from callbridged.discovery import Target
 #: Bytes of randomness in what a successor shows.
 _TOKEN_BYTES = 16
 
+_REMEDY = (
+    "Give that server the new secret, by `xmppctl callbridge rotate NAME --secret-stdin`; or "
+    "correct it here and reload. It is tried again."
+)
+
 
 @dataclass(frozen=True)
 class Renewed:
@@ -85,6 +90,21 @@ class Renewals:
         self._told.discard(link)
         if self.successors.get(link.target) is link:
             del self.successors[link.target]
+
+    def warnings(self, links: Mapping[Target, Link]) -> list[str]:
+        """Answer sentences on successors that have failed, each with a remedy."""
+        said = []
+        for target, successor in self.successors.items():
+            failure, link = successor.failure, links.get(target)
+            if failure is not None and link is not None and not successor.stopping:
+                in_use = " with the former secret" if link.outdated else ""
+                refused = failure.reason is Reason.AUTHENTICATION_FAILURE
+                remedy = _REMEDY if refused and link.outdated else failure.remedy
+                said.append(
+                    f"The link to {target} could not be renewed and goes on{in_use}: "
+                    f"{failure.step}, {failure.reason}. {remedy}".rstrip()
+                )
+        return said
 
     def stop(self) -> None:
         """End all successors."""

@@ -101,6 +101,9 @@ def status_line(name: str, links: Sequence[Mapping[str, Any]]) -> str:
     up = [str(link["target"]) for link in links if link["state"] == State.REGISTERED]
     down = [link for link in links if link["state"] != State.REGISTERED]
     said = [f"connected to {', '.join(up)} (secure), registered as {name}"] if up else []
+    former = [str(link["target"]) for link in links if link.get("secret_in_use") == "former"]
+    if former:
+        said.append(f"with the former secret: {', '.join(former)}")
     for link in down:
         error = link["last_error"]
         why = f", {error['step']}: {error['reason']}" if error else ""

@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from callbridged import ctl
 from callbridged.ctl import main, status_lines
 
 
@@ -53,6 +54,19 @@ class Status(SynchronousTestCase):
         self.assertIn("waiting, xmpp1.example.com:5223; connect, connect-refused: Refused.", text)
         self.assertIn("Authentication service: down", text)
 
+    def test_former_secret(self) -> None:
+        """A link that goes on with the former secret says so, and the warning what to do."""
+        answer = {
+            "callbridge": "cb1",
+            "domain": "example.com",
+            "authentication_service": "registered",
+            "links": [{**link("registered"), "secret_in_use": "former"}],
+            "warnings": ["Give that server the new secret."],
+        }
+        said = " ".join(" ".join(status_lines(answer)).split())
+        self.assertIn("since 2026-01-01T00:00:00+00:00, with the former secret", said)
+        self.assertIn("WARNING Give that server the new secret.", said)
+
     def test_guests(self) -> None:
         """The number of guests is shown, or that they are not let in, and why."""
         answer: dict[str, Any] = {
@@ -74,6 +88,36 @@ class Status(SynchronousTestCase):
         error = {"step": "dns", "reason": "dns-failure", "text": "words " * 40}
         for line in status(link("registered"), link("waiting", error)).splitlines():
             self.assertLessEqual(len(line), 80)
+
+
+class ReconnectCommand(SynchronousTestCase):
+    """``callbridgectl reconnect``."""
+
+    def reconnect(self, links: list[dict[str, Any]]) -> tuple[int, str]:
+        ini = Path(self.mktemp())
+        ini.write_text("[callbridge]\nname = cb1\ndomain = example.com\n")
+        self.patch(ctl, "call", lambda path, command, timeout: {"links": links})
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            return main(["--config", str(ini), "reconnect"]), out.getvalue()
+
+    def test_renewed(self) -> None:
+        """Each link is a line."""
+        link = {"target": "xmpp1.example.com:5223", "renewed": True, "error": None}
+        said = "xmpp1.example.com:5223: there is a newer link\n"
+        self.assertEqual(self.reconnect([link]), (0, said))
+
+    def test_failed(self) -> None:
+        """A link that goes on as it was says why, and the exit status is 1."""
+        error = {"step": "tls", "reason": "certificate-expired", "text": "It has expired."}
+        link = {"target": "xmpp1.example.com:5223", "renewed": False, "error": error}
+        status, said = self.reconnect([link])
+        self.assertEqual(status, 1)
+        self.assertIn("goes on as it was. tls, certificate-expired: It has expired.", said)
+
+    def test_none(self) -> None:
+        """Where no link is up, that is said."""
+        self.assertIn("No link is up", self.reconnect([])[1])
 
 
 class ConfigCommand(SynchronousTestCase):

@@ -158,6 +158,9 @@ class SecretTests(RenewalCase):
         self.assertEqual(
             (self.status()["secret_in_use"], self.status()["newer"]), ("former", "waiting")
         )
+        (warning,) = self.links.warnings()
+        self.assertIn("goes on with the former secret", warning)
+        self.assertIn("xmppctl callbridge rotate NAME --secret-stdin", warning)
         self.assertEqual(self.network.dialled(), [HOSTS[ONE], HOSTS[TWO]], "the next one's turn")
         self.greet_successor(TWO).type("<handshake/>")
         # When the server knows it, the next attempt brings it there as well.
@@ -167,6 +170,7 @@ class SecretTests(RenewalCase):
         self.greet(ONE, NEW, self.delegate.announced[0]).type("<handshake/>")
         self.assertIsNone(self.status()["last_error"])
         self.assertEqual(self.status()["secret_in_use"], "current")
+        self.assertEqual(self.links.warnings(), [])
 
     def test_refused_and_reloaded(self) -> None:
         """A reload lets a newer link that was refused try again at once, with what is new then."""

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.ca import CertificateAuthority
 from tests.support.rawstream import RawStream, client_header, component_header, plain
-from tests.support.site import Daemon, Settings, Site, small_site
+from tests.support.site import Daemon, Settings, Site, XmppServer, small_site
 from tests.support.waiting import wait_until
 from tests.support.web_hook import WebHook, user
 
@@ -24,8 +24,14 @@ PING = "<iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>"
 class Client:
     """A client of alice's, or another user's, with a session."""
 
-    def __init__(self, site: Site, name: str = "alice", password: str = "wonderland") -> None:
-        server = site.servers[0]
+    def __init__(
+        self,
+        site: Site,
+        name: str = "alice",
+        password: str = "wonderland",
+        server: XmppServer | None = None,
+    ) -> None:
+        server = server or site.servers[0]
         self.stream = RawStream(server.address, server.client_port)
         #: The certificate of the server, in DER.
         self.shown = self.stream.start_tls(site.ca.certificate_path, site.domain)
