@@ -7,22 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_FENCE = re.compile(r"^(?P<indent> *)```(?P<info>.*)$")
+_FENCE = re.compile(r"^(?P<indent> *)```(?P<language>.*)$")
 _HEADING = re.compile(r"^(#{1,6}) (.*)$")
 _LINK = re.compile(r"(?<!`)\[[^]]*\]\(([^)\s]+)\)")
 
 
 @dataclass(frozen=True)
 class Code:
-    """A fenced block: its info string, such as ``sh at=edge``, and its text without indentation."""
+    """A fenced block below the heading with the title ``section``, without its indentation."""
 
-    info: str
+    section: str
+    language: str
     text: str
-
-    @property
-    def language(self) -> str:
-        """The first word of the info string, or nothing."""
-        return self.info.partition(" ")[0]
 
 
 @dataclass(frozen=True)
@@ -46,14 +42,17 @@ class Page:
     def _split(self, lines: list[str]) -> None:
         block: list[str] = []
         opened: re.Match[str] | None = None
+        section = ""
         for line in lines:
             fence = _FENCE.match(line)
             if opened is None and fence is None:
                 self.prose.append(line)
+                if heading := _HEADING.match(line):
+                    section = heading[2]
             elif opened is None:
                 opened, block = fence, []
-            elif fence is not None and not fence["info"]:
-                self.code.append(Code(opened["info"], "\n".join(block)))
+            elif fence is not None and not fence["language"]:
+                self.code.append(Code(section, opened["language"], "\n".join(block)))
                 opened = None
             else:
                 block.append(line.removeprefix(opened["indent"]))
