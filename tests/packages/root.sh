@@ -4,8 +4,9 @@
 set -eu
 archive=$1
 if [ -n "$(find "$archive" -newer "$0" 2>/dev/null)" ]; then exit; fi
-# What the packages depend on, then what looks at them, and what a host has that boots.
-wanted="python3 libpq5 libldap-2.5-0 systemd man-db bash-completion dbus openssl systemd-sysv"
+# What the packages depend on, then what looks at them, what a host has that boots, and a client.
+wanted="python3 libpq5 libldap-2.5-0 systemd man-db bash-completion dbus openssl systemd-sysv \
+    go-sendxmpp"
 trap 'rm -f "$archive.part"' EXIT
 mkdir -p "$(dirname "$archive")"
 mmdebstrap --quiet --variant=minbase --format=tar --skip=cleanup/apt/lists,cleanup/apt/cache \

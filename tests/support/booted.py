@@ -104,13 +104,17 @@ class Host:
             os.close(self._pidfd)
         self._pidfd = -1
 
+    def words(self, script: str) -> list[str]:
+        """The command that runs a script of bash in there, as root."""
+        return [
+            *("nsenter", f"--target={self._leader}", "--mount", "--uts", "--ipc", "--net"),
+            *("--pid", "--", *_CLEAN, "bash", "-euo", "pipefail", "-c", script),
+        ]
+
     def run(self, script: str, *, typed: str = "", status: int = 0) -> str:
         """What a script of bash prints, on both channels; it must end with ``status``."""
         done = subprocess.run(
-            [
-                *("nsenter", f"--target={self._leader}", "--mount", "--uts", "--ipc", "--net"),
-                *("--pid", "--", *_CLEAN, "bash", "-euo", "pipefail", "-c", script),
-            ],
+            self.words(script),
             input=typed,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

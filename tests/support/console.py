@@ -3,8 +3,8 @@
     xmpp1# callbridgectl user add alice
     Password for alice:
 
-The prompt names the host. Below a command is what it prints; ``...`` stands for any text, and what is
-never twice the same (times, durations, ports of clients) may differ.
+The prompt names the host. Below a command is what it prints; ``...`` stands for any text, and what
+is never twice the same (times, durations, ports of clients) may differ.
 """
 
 from __future__ import annotations

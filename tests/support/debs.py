@@ -14,6 +14,8 @@ from tests.support.processes import ROOT, output
 #: What tests/packages/root.sh has made: a minimal Debian 12.
 ARCHIVE = Path(os.environ.get("DEBIAN_ROOT", ROOT / ".tox" / "debian12-root.tar"))
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+#: What a root has no use for when all is installed.
+_NO_CACHE = "rm -r /var/cache/apt/archives/*.deb /var/lib/apt/lists/*; rm -f /etc/resolv.conf"
 
 
 @functools.cache
@@ -44,14 +46,23 @@ def newer() -> Path:
 
 def with_systemd() -> DebianRoot:
     """A Debian that can boot, with what the packages depend on. It is kept: change it nowhere."""
-    place = ARCHIVE.with_suffix(".systemd")
+    return _kept("systemd", "dbus libldap-2.5-0 libpq5 openssl python3 systemd-sysv", _NO_CACHE)
+
+
+def fresh() -> DebianRoot:
+    """A Debian that can boot and has nothing else, with all it may want in apt's cache. Is kept."""
+    return _kept("fresh", "dbus systemd-sysv", "rm -f /etc/resolv.conf")
+
+
+def _kept(name: str, packages: str, script: str) -> DebianRoot:
+    place = ARCHIVE.with_suffix(f".{name}")
     if not place.exists() or place.stat().st_mtime < ARCHIVE.stat().st_mtime:
         shutil.rmtree(place, ignore_errors=True)
-        part = ARCHIVE.with_suffix(".part")
+        part = ARCHIVE.with_suffix(f".{name}-part")
         shutil.rmtree(part, ignore_errors=True)
         root = DebianRoot.unpack(ARCHIVE, part)
-        root.install("dbus", "libldap-2.5-0", "libpq5", "openssl", "python3", "systemd-sysv")
-        root.run("rm -r /var/cache/apt/archives/*.deb /var/lib/apt/lists/*; rm -f /etc/resolv.conf")
+        root.install(packages)
+        root.run(script)
         os.utime(part)
         part.rename(place)
     return DebianRoot(place)

@@ -1,12 +1,4 @@
-"""Two hosts, set up as the operator's guide says, and the network between them.
-
-    198.51.100.7  inside ---- outside ---- edge  192.0.2.1
-      callbridged         a name server       xmppd
-                           all clients
-
-Each is a network namespace of its own. ``outside`` passes packets on, and there is no way to the
-world. The hosts are Debian roots with a systemd that has booted.
-"""
+"""An installation that the tests share: the packages on two hosts, set up and running."""
 
 from __future__ import annotations
 
@@ -14,76 +6,34 @@ import asyncio
 import atexit
 import contextlib
 import json
-import shutil
 import ssl
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from tests.support.booted import Host
 from tests.support.ca import CertificateAuthority
 from tests.support.debs import built, with_systemd
-from tests.support.network import NetworkNamespace
 from tests.support.people import Login, log_in
 from tests.support.rawstream import RawStream
 from tests.support.waiting import DEADLINE, wait_until
-from tests.support.zones import Dnsmasq, Zone
+from tests.support.zones import Zone
+from tests.systemd.hosts import EDGE, TwoHosts
 
 DOMAIN = "example.com"
 SERVER = "xmpp1.example.com"
-EDGE, INSIDE = "192.0.2.1", "198.51.100.7"
-#: The ends outside of the wires to them.
-GATEWAYS = {EDGE: "192.0.2.254", INSIDE: "198.51.100.254"}
 PASSWORD = "wonderland"
 COMMON = "callbridge-xmpp-common"
 
 
-class Installation:
-    """Made, installed, set up and running. ``close`` ends all of it, and leaves nothing behind."""
+class Installation(TwoHosts):
+    """xmppd at the edge and callbridged inside, linked, with alice as the only user."""
 
     def __init__(self) -> None:
-        self._ends = contextlib.ExitStack()
-        try:
-            # Not below the test runner's directory: a UNIX socket path has at most 107 bytes.
-            self.directory = Path(tempfile.mkdtemp(prefix="callbridge-"))
-            self._ends.callback(shutil.rmtree, self.directory)
-            self._make_hosts(*self._make_network())
-            self._set_up()
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        self._ends.close()
-
-    def _make_network(self) -> list[NetworkNamespace]:
-        self.outside, *hosts = spaces = [NetworkNamespace() for _ in range(3)]
-        for space in spaces:
-            self._ends.callback(space.close)
-        self.outside.run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
-        for space, address in zip(hosts, (EDGE, INSIDE), strict=True):
-            space.connect(address, self.outside, GATEWAYS[address])
         zone = Zone(DOMAIN)
         zone.srv.append((10, 10, 5223, SERVER))
         zone.clients.append((10, 10, 5222, SERVER))
         zone.hosts[SERVER] = [EDGE]
-        nameserver = Dnsmasq(zone, self.directory, GATEWAYS[EDGE], 53)
-        with self.outside.entered():
-            nameserver.start()
-        self._ends.callback(nameserver.stop)
-        return hosts
-
-    def _make_hosts(self, *networks: NetworkNamespace) -> None:
-        """Two that are the same but for their names."""
-        self.edge, self.inside = (
-            Host(name, with_systemd(), self.directory / name, network)
-            for name, network in zip(("xmpp1", "cb1"), networks, strict=True)
-        )
-        for host in (self.edge, self.inside):
-            self._ends.callback(host.end)
-            host.boot()
-            host.write("/etc/resolv.conf", f"nameserver {GATEWAYS[EDGE]}\n", 0o644)
+        super().__init__(with_systemd(), zone)
 
     def _set_up(self) -> None:
         with ThreadPoolExecutor() as threads:
