@@ -41,7 +41,7 @@ class LoggingIn(threading.Thread):
 
 
 def started_site() -> Site:
-    """Two XMPP servers, and a Call Bridge that tries again after two seconds where it is refused."""
+    """Two XMPP servers, and a Call Bridge that tries again soon where it is refused."""
     site = Site()
     try:
         for number in (1, 2):
