@@ -87,6 +87,15 @@ class StepFailure(Exception):
         said = f"step {self.step.number} ({self.step}) failed, {self.reason}: {self.text}"
         return f"{said} {self.remedy}" if self.remedy else said
 
+    def log_fields(self) -> dict[str, str]:
+        """Answer what a line of the log has of it; ``failure`` is the whole of it, for people."""
+        return {
+            "failure": str(self),
+            "step": self.step,
+            "reason": self.reason,
+            "remedy": self.remedy,
+        }
+
     @property
     def refusal(self) -> bool:
         """True where the peer answered "no": retried slowly, since time alone does not help."""

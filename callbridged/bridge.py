@@ -27,6 +27,7 @@ from callbridged.relay import Relay
 from callbridged.token_store import TokenStore
 from callbridged.tokens import Tokens
 from callbridged.user_certificates import UserCertificates
+from daemonkit.logging.log import Log
 
 #: Questions to the DNS at once. Password checks have the reactor's threads for themselves.
 DNS_THREADS = 8
@@ -48,6 +49,8 @@ class Bridge(MultiService):
         """Raises CertificateFault and BackendFault."""
         super().__init__()
         self.config = config
+        #: What a reload may move.
+        self.log: Log | None = None
         settings, warnings = link_settings(config)
         certificates = user_certificates(config)
         self.guests: Guests | None = None
@@ -63,7 +66,7 @@ class Bridge(MultiService):
             config.callbridge.domain,
             decoy_key=load_decoy_key(config.callbridge.state_directory),
         )
-        self.relay = Relay(reactor, self.logins)
+        self.relay = Relay(self.logins)
         self.users.changed = self.relay.offer_again
         self.users.setServiceParent(self)
         self.configure(config, certificates)
@@ -136,7 +139,7 @@ class Bridge(MultiService):
             pool = _started_pool(self._reactor, 1, "tokens")
             store = TokenStore(self.config.callbridge.state_directory)
             in_thread = partial(deferToThreadPool, self._reactor, pool)
-            self.tokens = Tokens(self._reactor, store, tokens.lifetime, in_thread)
+            self.tokens = Tokens(store, tokens.lifetime, in_thread)
             self.tokens.setServiceParent(self)
         if self.tokens is not None:
             self.tokens.lifetime = tokens.lifetime

@@ -11,6 +11,7 @@ from callbridged.guessing import FAILED_LOGINS
 from callbridged.scram_keys import normal_password
 from daemonkit.hosts import HostPort, parse_domain, parse_host_port, parse_label
 from daemonkit.ini import IniReader, Section, Setting, find_socket
+from daemonkit.logging.settings import LogSettings, read_log
 from daemonkit.section import parse_integer
 from daemonkit.throttle_limits import ThrottleLimits, read_failed_logins
 
@@ -119,6 +120,7 @@ class Config:
     guest: Guest
     tokens: Tokens
     failed_logins: ThrottleLimits | None
+    log: LogSettings
     settings: tuple[Setting, ...] = field(repr=False, compare=False)
     warnings: tuple[str, ...] = ()
 
@@ -162,6 +164,7 @@ def load(path: Path, *, check_files: bool = True) -> Config:
         _guest(reader.section("guest")),
         _tokens(reader.section("tokens")),
         read_failed_logins(reader.section("failed_logins"), FAILED_LOGINS, highest=10_000),
+        read_log(reader.section("log")),
         settings=tuple(reader.findings.settings),
         warnings=tuple(dict.fromkeys(reader.findings.warnings)),
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from twisted.logger import Logger
 
+from callbridged.events import DECOY_KEY_UNUSABLE
 from daemonkit.replace import replace_file
 
 NAME = "decoy_key"
@@ -42,8 +43,7 @@ def load_decoy_key(state_directory: Path) -> bytes:
     except OSError as error:
         why = error.strerror or str(error)
     _log.warn(
-        "{path} cannot be used: {why}. Until that is mended, a restart changes the SCRAM salts of "
-        "users who do not exist, and shows who they are",
+        DECOY_KEY_UNUSABLE,
         path=path,
         why=why,
     )

@@ -12,6 +12,7 @@ from twisted.logger import Logger
 
 from bridgewire.steps import Step
 from callbridged.dns import SrvRecord, show_address
+from callbridged.events import TOO_MANY_TARGETS
 
 #: Where an XMPP server takes components, unless something says otherwise (step 3).
 DEFAULT_PORT = 5223
@@ -107,7 +108,7 @@ class SrvDiscovery:
         targets = order(records, self._random)
         if len(targets) > MAX_TARGETS:
             self.log.warn(
-                "{name} names {count} XMPP servers; only the first {limit} in order are used",
+                TOO_MANY_TARGETS,
                 name=self._name,
                 count=len(targets),
                 limit=MAX_TARGETS,

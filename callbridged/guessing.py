@@ -12,6 +12,7 @@ from collections.abc import Hashable
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from callbridged.events import ACCOUNT_PAUSED
 from daemonkit.networks import network_of
 from daemonkit.throttle import Refused, Throttle, Turn
 from daemonkit.throttle_limits import ThrottleLimits
@@ -98,10 +99,8 @@ class Guessing:
     def say_paused(self, username: str, network: str) -> None:
         """Log that a pause begins."""
         self.log.warn(
-            "logins of {username!r} are paused for {pause} after {most} failed ones, the last from "
-            "{network}. From networks where this account has logged in before, they go on. "
-            "callbridgectl unpause ends the pause",
-            username=username[:64],
+            ACCOUNT_PAUSED,
+            user=username[:64],
             pause=format_duration(self._limits.pause),
             most=self._limits.most,
             network=network or "an unknown address",

@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from callbridged.events import GUESTS_FULL, GUESTS_OF_NETWORK_FULL
 from callbridged.scram_keys import SCHEMES, ScramKeys, normal_password
 from daemonkit.networks import network_of
-from daemonkit.quiet import Quiet
 
 #: The account that the access code is for; what is let in is called this and some digits.
 ACCOUNT = "guest"
@@ -70,7 +70,6 @@ class Guests:
         self._code: bytes | None = None
         self._keys: dict[str, ScramKeys] = {}
         self._guests: dict[str, Guest] = {}
-        self._quiet = Quiet(clock)
         self.reconfigure(access_code, maximum, lifetime, maximum_per_network)
 
     def reconfigure(
@@ -162,20 +161,12 @@ class Guests:
 
     def _check_room(self, peer: str | None) -> None:
         if len(self._guests) >= self._maximum:
-            text = (
-                "a guest was refused: {count} guests are there. Raise max_guests in [guest], or "
-                "see with callbridgectl guests who they are"
-            )
-            self._quiet.warn(self.log, "full", text, count=len(self._guests))
+            self.log.warn(GUESTS_FULL, count=len(self._guests))
             raise GuestsFull
         network = network_of(peer or "")
         there = sum(network_of(one.peer or "") == network for one in self._guests.values())
         if there >= self._maximum_per_network:
-            text = (
-                "a guest from {network} was refused: {count} guests are there from that network. "
-                "If they are people behind one address, raise max_guests_per_network in [guest]"
-            )
-            self._quiet.warn(self.log, network, text, network=network, count=there)
+            self.log.warn(GUESTS_OF_NETWORK_FULL, network=network, count=there)
             raise GuestsFull
 
     def _new_name(self) -> str:

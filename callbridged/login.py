@@ -22,6 +22,7 @@ from bridgewire.steps import Reason, Step
 from callbridged.attempt import ATTEMPT, Attempt
 from callbridged.backends import AccountRefused, BackendUnavailable, IUserBackend
 from callbridged.directory import Directory
+from callbridged.events import BACKEND_UNAVAILABLE, LOGIN_ENDED, LOGIN_SUCCEEDED, NO_ROOM
 from callbridged.guessing import Guess, Guessing, TooManyFailures
 from callbridged.guests import ACCOUNT, Guests
 from callbridged.login_records import LoginRecords
@@ -37,8 +38,8 @@ from callbridged.mechanisms.exchange import (
 from callbridged.tokens import Tokens
 from callbridged.user_certificates import UserCertificates
 from callbridged.welcome import Welcome
+from daemonkit.logging.context import about
 from daemonkit.login_record import MAX_NAME
-from daemonkit.quiet import Quiet
 from daemonkit.units import format_duration
 
 #: Seconds for an exchange: what a server may ask for at most, and what it gets unasked.
@@ -127,7 +128,6 @@ class LoginService:
         self.reconfigure(certificates, guests, tokens, guessing)
         self._links: dict[Hashable, _Link] = {}
         self._open = 0
-        self._quiet = Quiet(clock)
 
     def reconfigure(
         self,
@@ -206,8 +206,7 @@ class LoginService:
         name = str(request.element.getAttribute("mechanism", ""))
         if self._open >= self.capacity:
             refusal = NoRoom(f"{self._open} logins are under way, and we take {self.capacity}")
-            text = "a login was refused: {refusal}"
-            self._quiet.warn(self.log, "no room", text, refusal=str(refusal))
+            self.log.warn(NO_ROOM, login=request.session, peer=request.peer, why=str(refusal))
             full = Reason.RESOURCE_LIMIT
             self.records.ended(
                 request.session, request.peer, server, name, "resource-constraint", reason=full
@@ -264,6 +263,7 @@ class LoginService:
     async def _step(self, session: _Session, element: Element) -> LoginReply:
         """Answer what to say to a message; ends the session unless it goes on."""
         ATTEMPT.set(Attempt(session.peer, session.mechanism, session.ends))
+        about(login=session.id, peer=session.peer)
         why, reason, unlogged = "", None, ""
         if session.guess is not None:
             session.guess.resume()
@@ -287,7 +287,7 @@ class LoginService:
             reason = Reason.POLICY
         except BackendUnavailable as fault:
             condition, unlogged = "temporary-auth-failure", f"the user backend cannot look: {fault}"
-            self._quiet.warn(self.log, str(fault), "the user backend cannot look: {why}", why=fault)
+            self.log.warn(BACKEND_UNAVAILABLE, why=str(fault))
         except Exception:  # noqa: BLE001 - logged whole, and the others live on
             condition, unlogged = "temporary-auth-failure", "internal error; the log has it"
             self.log.failure("Error in answering a login")
@@ -332,10 +332,12 @@ class LoginService:
         del link.sessions[session.id]
         if not link.sessions:
             del self._links[session.link]
+        known = outcome == "success" and session.mechanism != "ANONYMOUS"
         self.log.info(
-            "step {number} ({step}): {user!r} from {peer} by {mechanism}: {outcome}{why} ({took})",
-            number=Step.LOGIN.number,
+            LOGIN_SUCCEEDED if known else LOGIN_ENDED,
             step=Step.LOGIN,
+            login=session.id,
+            domain=self._domain,
             user=session.exchange.username[:MAX_NAME] if session.exchange else "",
             peer=session.peer or "unknown",
             mechanism=session.mechanism,

@@ -28,6 +28,7 @@ from bridgewire.stream import XmlStream
 from callbridged.clocks import ask_skew, describe_skew
 from callbridged.discovery import Target
 from callbridged.dns import show_address
+from callbridged.events import CLOCKS_DIFFER
 from callbridged.link_interface import ActiveLink, LinkDelegate, LinkInputs, LinkSettings
 from callbridged.refusals import broken, silent, stream_error
 from daemonkit.tasks import detach
@@ -236,7 +237,7 @@ class Registration:
         self.clock_skew = await ask_skew(self, self.settings.ping_timeout)
         warning = describe_skew(str(self.target), self.clock_skew)
         if warning:
-            self.log.warn("{warning}", warning=warning)
+            self.log.warn(CLOCKS_DIFFER, target=str(self.target), text=warning)
 
     def _dead(self) -> None:
         self._inputs.failed(silent(self.settings.ping_interval, self.settings.ping_timeout))

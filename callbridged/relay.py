@@ -6,7 +6,6 @@ What a link's peer may ask: the server of the domain relays logins, anybody may 
 from __future__ import annotations
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.protocols.jabber.error import StanzaError
@@ -20,10 +19,11 @@ from bridgewire.queries import Queries
 from bridgewire.sasl import WireFault
 from bridgewire.session_end import SessionEnded
 from bridgewire.steps import Step
+from callbridged.events import BAD_LOGIN, OFFER_REFUSED, OFFER_TAKEN
 from callbridged.guests import Guests
 from callbridged.link_interface import ActiveLink
 from callbridged.login import LoginService, NoRoom
-from daemonkit.quiet import Quiet
+from daemonkit.logging.context import about
 from daemonkit.tasks import detach
 
 #: Seconds that a server may take to acknowledge our offer; it answers at once or never.
@@ -35,13 +35,10 @@ class Relay:
 
     log = Logger()
 
-    def __init__(
-        self, clock: IReactorTime, logins: LoginService, guests: Guests | None = None
-    ) -> None:
+    def __init__(self, logins: LoginService, guests: Guests | None = None) -> None:
         self._logins = logins
         #: Whose sessions may end; None: there never were any.
         self.guests = guests
-        self._quiet = Quiet(clock)
         self._queries: dict[ActiveLink, Queries] = {}
         self._draining: set[ActiveLink] = set()
 
@@ -108,8 +105,7 @@ class Relay:
 
     def _taken(self, _: Element, link: ActiveLink) -> None:
         self.log.info(
-            "step {number} ({step}): {target} relays logins to us",
-            number=Step.LOGIN.number,
+            OFFER_TAKEN,
             step=Step.LOGIN,
             target=link.target,
         )
@@ -119,9 +115,7 @@ class Relay:
             return failure
         if not failure.check(StreamLost):
             self.log.warn(
-                "step {number} ({step}): {target} takes no offer to answer logins ({why}). "
-                "It may be another XMPP server than xmppd; the link stays.",
-                number=Step.LOGIN.number,
+                OFFER_REFUSED,
                 step=Step.LOGIN,
                 target=link.target,
                 why=failure.getErrorMessage() or type(failure.value).__name__,
@@ -139,11 +133,11 @@ class Relay:
         link.send(toResponse(iq, "result"))
 
     def _refuse(self, link: ActiveLink, iq: Element, fault: WireFault) -> None:
-        text = "{target} sent a bad login: {fault}"
-        self._quiet.warn(self.log, link.target, text, target=link.target, fault=str(fault))
+        self.log.warn(BAD_LOGIN, target=link.target, why=str(fault))
         link.send(StanzaError(fault.condition, type="modify").toResponse(iq))
 
     async def _answer(self, link: ActiveLink, iq: Element, payload: Element) -> None:
+        about(target=link.target)
         try:
             request = LoginRequest.from_element(payload)
             reply = await self._logins.answer(request, link, str(link.target))

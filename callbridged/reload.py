@@ -15,6 +15,8 @@ from callbridged.config import Config
 from callbridged.link_interface import LinkSettings
 from callbridged.user_certificates import UserCertificates
 from daemonkit.ini import Setting
+from daemonkit.logging.events import WARNING
+from daemonkit.logging.service import reopen
 from daemonkit.reload import Differences, ReloadFault, compare
 
 #: Keys of ``[callbridge]``. Names are in registrations, and sockets and files are open already.
@@ -32,6 +34,7 @@ class Fresh:
     link: LinkSettings
     certificates: UserCertificates | None
     warnings: tuple[str, ...]
+    log: Callable[[], None]
 
 
 def read(load: Callable[[], Config], bridge: Bridge) -> Fresh:
@@ -39,7 +42,7 @@ def read(load: Callable[[], Config], bridge: Bridge) -> Fresh:
 
     Raises:
         ConfigurationFault: the file cannot be used.
-        ReloadFault: a certificate cannot be used.
+        ReloadFault: a certificate, or the log, cannot be used.
     """
     config, differences = settle(bridge.config, load())
     faults: list[str] = []
@@ -48,7 +51,8 @@ def read(load: Callable[[], Config], bridge: Bridge) -> Fresh:
     if faults or link is None:
         raise ReloadFault(faults)
     settings, warnings = link
-    return Fresh(config, differences, settings, certificates, (*config.warnings, *warnings))
+    log = reopen(bridge.log, config.log)
+    return Fresh(config, differences, settings, certificates, (*config.warnings, *warnings), log)
 
 
 def settle(old: Config, new: Config) -> tuple[Config, Differences]:
@@ -75,6 +79,7 @@ def apply(fresh: Fresh, bridge: Bridge, reactor: Any) -> Differences:
         bridge.users.replace(_open(config, bridge, reactor))
     except BackendFault as fault:
         raise ReloadFault([str(fault)]) from None
+    fresh.log()
     bridge.configure(config, fresh.certificates)
     if bridge.logins.mechanisms != before:
         bridge.relay.offer_again()
@@ -83,7 +88,7 @@ def apply(fresh: Fresh, bridge: Bridge, reactor: Any) -> Differences:
     else:
         bridge.links.hurry()
     for warning in (*fresh.warnings, *bridge.ineffective()):
-        log.warn("{text}", text=warning)
+        log.warn(WARNING, text=warning)
     return differences
 
 

@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from bridgewire.steps import Reason, StepFailure
 from callbridged.dialer import Link
 from callbridged.discovery import Target
+from callbridged.events import LINK_NOT_RENEWED, LINK_RENEWAL_BEGINS, LINK_RENEWED
 
 #: Bytes of randomness in what a successor shows.
 _TOKEN_BYTES = 16
@@ -78,7 +79,7 @@ class Renewals:
             if link is None or link.stopping or not self._needed(link):
                 self._drop(target)
             elif successor.ready:
-                self.log.info("{target}: the newer link is in use", target=target)
+                self.log.info(LINK_RENEWED, target=target)
                 self._take_over(link, successor)
             elif successor.failure is not None:
                 self._failed(link, successor, successor.failure)
@@ -121,10 +122,7 @@ class Renewals:
             if target not in self.successors and not link.stopping and self._needed(link):
                 token = secrets.token_hex(_TOKEN_BYTES)
                 successor = self.successors[target] = self._make(target, token)
-                self.log.info(
-                    "{target}: a newer link is to take the place of the one that there is",
-                    target=target,
-                )
+                self.log.info(LINK_RENEWAL_BEGINS, target=target)
                 link.announce(token).addCallback(_begin, successor)
                 return
 
@@ -140,10 +138,7 @@ class Renewals:
             self._take_over(link, successor)
         elif successor not in self._told:
             self._told.add(successor)
-            self.log.warn(
-                "{target}: the newer link failed; the one that there is goes on as it was",
-                target=link.target,
-            )
+            self.log.warn(LINK_NOT_RENEWED, target=link.target)
 
     def _drop(self, target: Target) -> None:
         successor = self.successors[target]

@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from bridgewire.steps import Step, StepFailure
+from callbridged.events import LINK_FAILED, LINK_RECOVERED, LINK_STEP
 from daemonkit.units import format_duration
 
 #: No wait is shorter than this part of ``retry_initial``, so that nothing spins.
@@ -105,9 +106,7 @@ class Journal:
             return
         for step, text in held:
             self._say(step, text)
-        self.log.warn(
-            "{subject}: {failure}", subject=self.subject, failure=str(failure), step=failure.step
-        )
+        self.log.warn(LINK_FAILED, target=self.subject, **failure.log_fields())
 
     def recovered(self) -> None:
         """It works, or works again."""
@@ -118,22 +117,19 @@ class Journal:
         for step, text in held:
             self._say(step, text)
         self.log.info(
-            "{subject}: works again after {duration} and {attempts} failed attempts; "
-            "the last failure was {reason} at step {number} ({step})",
-            subject=self.subject,
+            LINK_RECOVERED,
+            target=self.subject,
             duration=format_duration(self._clock.seconds() - self._down_since),
             attempts=self._attempts,
             reason=last.reason,
-            number=last.step.number,
             step=last.step,
         )
 
     def _say(self, step: Step, text: str) -> None:
         self.log.info(
-            "step {number} ({step}), {subject}: {text}",
-            number=step.number,
+            LINK_STEP,
             step=step,
-            subject=self.subject,
+            target=self.subject,
             text=text,
         )
 

@@ -14,9 +14,13 @@ from bridgewire.steps import Step
 from callbridged.bridge import Bridge
 from callbridged.config import Config
 from callbridged.control import commands
+from callbridged.events import CONFIGURED
 from callbridged.link_interface import State
 from callbridged.reload import apply, read
 from daemonkit.control import ControlService
+from daemonkit.logging.events import WARNING
+from daemonkit.logging.log import Log
+from daemonkit.logging.service import LoggedService
 from daemonkit.notify import notify
 from daemonkit.pulse import Pulse
 from daemonkit.reload import Reload
@@ -35,17 +39,15 @@ class Beginning(Service):
         super().startService()
         callbridge = self._config.callbridge
         self.log.info(
-            "step {number} ({step}), {domain}: this is Call Bridge {name}, XMPP servers are found "
-            "by {how}, users are in {backend}",
-            number=Step.CONFIGURATION.number,
+            CONFIGURED,
             step=Step.CONFIGURATION,
             domain=callbridge.domain,
             name=callbridge.name,
             how="server_address" if callbridge.server_address else "SRV",
-            backend=_names(self._config),
+            backends=_names(self._config),
         )
         for warning in self._warnings:
-            self.log.warn("{warning}", warning=warning)
+            self.log.warn(WARNING, text=warning)
 
 
 class Readiness(Service):
@@ -64,8 +66,12 @@ def _names(config: Config) -> str:
     return ", ".join(one.name for one in config.users.backends)
 
 
-def make_service(reactor: Any, config: Config, load: Callable[[], Config]) -> MultiService:
+def make_service(
+    reactor: Any, config: Config, load: Callable[[], Config], log: Log | None = None
+) -> MultiService:
     """Answer the daemon as one service. ``load`` reads the configuration again.
+
+    ``log`` None: it is none of ours.
 
     Raises:
         CertificateFault: for certificates that cannot be used.
@@ -73,6 +79,7 @@ def make_service(reactor: Any, config: Config, load: Callable[[], Config]) -> Mu
     """
     callbridge = config.callbridge
     bridge = Bridge(reactor, config)
+    bridge.log = log
     reload = Reload(
         reactor,
         partial(deferToThreadPool, reactor, reactor.getThreadPool()),
@@ -83,7 +90,7 @@ def make_service(reactor: Any, config: Config, load: Callable[[], Config]) -> Mu
     def status() -> str:
         return status_line(callbridge.name, bridge.links.status()) + reload.warning
 
-    daemon = MultiService()
+    daemon = LoggedService(log)
     for one in (
         reload,
         Beginning(config, bridge.warnings),

@@ -9,10 +9,12 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from bridgewire.identity import CertificateFault
+from bridgewire.log_fields import FIELDS, PREFIX
 from callbridged.backends import BackendFault
 from callbridged.config import DEFAULT_PATH, load
 from callbridged.service import make_service
 from daemonkit.ini import ConfigurationFault
+from daemonkit.logging.service import LogFault, open_log
 
 
 class Options(usage.Options):
@@ -32,6 +34,8 @@ def makeService(options: Options) -> IService:
 
     reread = partial(load, Path(options["config"]))
     try:
-        return make_service(reactor, reread(), reread)
-    except (ConfigurationFault, CertificateFault, BackendFault) as fault:
+        config = reread()
+        log = open_log(reactor, "callbridged", FIELDS, PREFIX, config.log, options.parent)
+        return make_service(reactor, config, reread, log)
+    except (ConfigurationFault, CertificateFault, BackendFault, LogFault) as fault:
         raise SystemExit(f"callbridged: {fault}") from None

@@ -9,12 +9,11 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from bridgewire.login import Token
+from callbridged.events import NO_TOKEN
 from callbridged.token_store import Checked, Claim, TokenStore, TokenStoreFault
-from daemonkit.quiet import Quiet
 
 #: Runs a function with its arguments in a thread.
 InThread = Callable[..., Deferred[Any]]
@@ -27,7 +26,6 @@ class Tokens(Service):
 
     def __init__(
         self,
-        clock: IReactorTime,
         store: TokenStore,
         lifetime: float,
         in_thread: InThread,
@@ -41,7 +39,6 @@ class Tokens(Service):
         self.lifetime = lifetime
         self._in_thread = in_thread
         self._now = wall_clock
-        self._quiet = Quiet(clock)
 
     def stopService(self) -> None:
         super().stopService()
@@ -73,7 +70,6 @@ class Tokens(Service):
                 self.lifetime,
             )
         except TokenStoreFault as fault:
-            text = "no token was issued: {fault}"
-            self._quiet.warn(self.log, "fault", text, fault=str(fault))
+            self.log.warn(NO_TOKEN, why=str(fault))
             return None
         return Token(secret, datetime.fromtimestamp(expiry, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))

@@ -60,6 +60,21 @@ def check_directory(path: Path) -> None:
         raise ValueError(f"{path} may not be written to by this user. Make it the daemon's own.")
 
 
+def check_appendable(path: Path) -> None:
+    """Lines can be written to the end of the file, or it can be made."""
+    if path.is_dir():
+        raise ValueError(f"{path} is a directory. Name a file in it.")
+    if not path.parent.is_dir():
+        raise ValueError(
+            f"{path} cannot be made: {path.parent} is not there. Make that directory, and let it "
+            "belong to the daemon's user."
+        )
+    there = path.exists()
+    if not os.access(path if there else path.parent, os.W_OK if there else os.W_OK | os.X_OK):
+        what = path if there else path.parent
+        raise ValueError(f"{what} may not be written to by this user. Make it the daemon's own.")
+
+
 def _read(path: Path, limit: int) -> bytes:
     try:
         with path.open("rb") as file:

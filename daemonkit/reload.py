@@ -18,6 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from daemonkit.ini import ConfigurationFault, Setting
+from daemonkit.logging.events import NEEDS_RESTART, NOT_RELOADED, RELOADED
 from daemonkit.notify import notify, reloading
 from daemonkit.tasks import detach
 
@@ -186,10 +187,9 @@ class Reload(Service, Generic[T]):
                 changed=differences.changed,
                 needs_restart=differences.fixed,
             )
-            self.log.info("reloaded: {what}", what=", ".join(outcome.changed) or "nothing is new")
+            self.log.info(RELOADED, what=", ".join(outcome.changed) or "nothing is new")
             if outcome.needs_restart:
-                text = "reloaded, but this needs a restart: {what}"
-                self.log.warn(text, what=", ".join(outcome.needs_restart))
+                self.log.warn(NEEDS_RESTART, what=", ".join(outcome.needs_restart))
         self.last = outcome
         if self.running:
             notify("READY=1")
@@ -209,8 +209,5 @@ class Reload(Service, Generic[T]):
             raise ReloadFault([text]) from None
 
     def _refused(self, faults: Sequence[str]) -> Outcome:
-        self.log.error(
-            "not reloaded, and all that was in use before still is:{faults}",
-            faults="".join(f"\n  {one}" for one in faults),
-        )
+        self.log.error(NOT_RELOADED, faults=" ".join(faults))
         return Outcome(datetime.now(UTC), ok=False, faults=tuple(faults))

@@ -280,6 +280,17 @@ class Section:
             self.fault(key, f"{path} is longer than {_MAX_SOCKET} bytes. Choose a shorter path.")
         return path
 
+    def check(self, key: str, path: Path, check: Callable[[Path], None]) -> None:
+        """Note a fault where ``check`` raises ValueError about ``path``.
+
+        What is in a file there may change without the setting being another one.
+        """
+        if self._findings.check_files:
+            try:
+                check(path)
+            except ValueError as error:
+                self.fault(key, str(error))
+
     def report_unknown(self, sections: Iterable[Section]) -> None:
         """Note a fault for each key that nobody asked for."""
         for key, entry in self._entries.items():

@@ -10,6 +10,7 @@ from typing import Literal, cast, get_args
 from daemonkit.hosts import parse_domain, parse_name
 from daemonkit.ini import IniReader, Section, Setting, find_socket
 from daemonkit.listen import parse_listen
+from daemonkit.logging.settings import LogSettings, read_log
 from daemonkit.throttle_limits import ThrottleLimits, read_failed_logins
 from xmppd.config_limits import FAILED_LOGINS, Limits, read_limits
 from xmppd.external_services import ExternalServices, read_external_services
@@ -130,6 +131,7 @@ class Config:
     session: Session
     limits: Limits
     failed_logins: ThrottleLimits | None
+    log: LogSettings
     further_domains: tuple[ServedDomain, ...]
     external_services: Mapping[str, ExternalServices]
     settings: tuple[Setting, ...] = field(repr=False, compare=False)
@@ -220,6 +222,7 @@ def load(path: Path, *, check_files: bool = True) -> Config:
         failed_logins=read_failed_logins(
             reader.section("failed_logins"), FAILED_LOGINS, highest=100_000
         ),
+        log=read_log(reader.section("log")),
         further_domains=further_domains,
         external_services=read_external_services(
             reader, [ours.domain, *(one.name for one in further_domains)]

@@ -22,6 +22,7 @@ from daemonkit.reload import Reload
 from xmppd.components import rotation
 from xmppd.components.registry import Known, RegistryFault
 from xmppd.ending import describe, kick, matching
+from xmppd.events import NETWORK_FORGIVEN, SESSIONS_ENDED
 
 if TYPE_CHECKING:
     from xmppd.components.stream import ComponentStream
@@ -108,7 +109,7 @@ def commands(
         if not is_reason(reason):
             raise CommandError(f"a reason is one line of at most {MAX_REASON} characters.")
         count = kick(server.sessions, jid, reason)
-        log.info("an operator ended {what}", what=describe(count, jid.full(), reason))
+        log.info(SESSIONS_ENDED, user=jid.full(), what=describe(count, jid.full(), reason))
         return {"jid": jid.full(), "ended": count}
 
     def paused(_: dict[str, Any]) -> object:
@@ -123,7 +124,7 @@ def commands(
         if not is_address(network.removesuffix("/64")):
             raise CommandError(f"{text!r:.80} is no address. Write it like 203.0.113.7.")
         was_paused = server.failed_logins.forgive(network)
-        log.info("an operator let logins from {network} in again", network=network)
+        log.info(NETWORK_FORGIVEN, network=network)
         return {"network": network, "was_paused": was_paused}
 
     return {

@@ -15,28 +15,16 @@ from twisted.logger import Logger
 
 from daemonkit.hosts import is_address
 from daemonkit.networks import network_of
-from daemonkit.quiet import Quiet
 from daemonkit.throttle import Refused, Throttle, Turn
 from daemonkit.throttle_limits import ThrottleLimits
 from daemonkit.units import format_duration
+from xmppd.events import LOGIN_PAUSED, LOGIN_REFUSED, NETWORK_PAUSED
 
 #: Conditions (RFC 6120 section 6.5) that say that somebody has looked.
 COUNTED = frozenset(
     {"account-disabled", "credentials-expired", "invalid-authzid", "not-authorized"}
 )
 _CANNOT_BE_GUESSED = ("ANONYMOUS", "EXTERNAL", "HT-")
-
-# fail2ban reads this line (packaging/fail2ban/filter.d/xmppd.conf). What is in it comes from fixed
-# lists: a peer can put nothing into it but its address.
-_FAILED = "failed login from {peer} by {mechanism}: {condition}"
-_PAUSED = (
-    "logins by password from {network} are refused for {pause}: too many have failed. "
-    "`xmppctl unpause {network}` ends that"
-)
-_REFUSED = (
-    "a login by password from {peer} was refused, policy: too many from {network} have failed; "
-    "they are let in again after {left}, or by `xmppctl unpause {network}`"
-)
 
 
 class FailedLogins:
@@ -57,7 +45,6 @@ class FailedLogins:
         """
         self._clock = clock
         self._throttle: Throttle | None = None
-        self._quiet = Quiet(clock)
         self.reconfigure(limits, unlimited)
 
     def reconfigure(self, limits: ThrottleLimits | None, unlimited: Container[str]) -> None:
@@ -92,7 +79,7 @@ class FailedLogins:
             return await self._throttle.turn(network)
         except Refused as refused:
             left = format_duration(refused.seconds)
-            self._quiet.warn(self.log, network, _REFUSED, peer=peer, network=network, left=left)
+            self.log.warn(LOGIN_PAUSED, peer=peer, network=network, left=left)
             raise
 
     def ended(self, turn: Turn, peer: str, mechanism: str, condition: str) -> None:
@@ -101,11 +88,11 @@ class FailedLogins:
             turn.over()
             return
         shown = peer.partition("%")[0]
-        self.log.info(_FAILED, peer=shown, mechanism=mechanism, condition=condition)
+        self.log.info(LOGIN_REFUSED, peer=shown, mechanism=mechanism, outcome=condition)
         if turn.failed():
             network = network_of(peer)
             pause = format_duration(self._left(network))
-            self.log.warn(_PAUSED, network=network, pause=pause)
+            self.log.warn(NETWORK_PAUSED, network=network, pause=pause)
 
     def _left(self, network: str) -> float:
         return self._throttle.paused(network) if self._throttle is not None else 0.0

@@ -12,7 +12,6 @@ from twisted.internet.interfaces import IAddress, IProtocol
 from twisted.internet.protocol import ServerFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from daemonkit.quiet import Quiet
 from xmppd.networks import plain_address
 from xmppd.proxy_protocol import ProxiedFactory
 
@@ -79,7 +78,7 @@ def listener(
     if context is not None:
         factory = TLSAcceptor(context, isClient=False, wrappedFactory=factory)
     if proxies is not None:
-        factory = ProxiedFactory(factory, proxies, wanted, reactor, Quiet(reactor))
+        factory = ProxiedFactory(factory, proxies, wanted, reactor)
     if description.startswith("tcp") and ":backlog=" not in description:
         description += f":backlog={BACKLOG}"
     return Listener(wanted, listening_service(description, factory, reactor))

@@ -18,7 +18,7 @@ from twisted.internet.protocol import Factory, Protocol, ServerFactory, connecti
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from daemonkit.quiet import Quiet
+from xmppd.events import PROXY_HEADER_MISSING
 
 #: Bytes. The addresses of version 2 need 52; the rest is for what a proxy may add.
 MAX_HEADER = 2048
@@ -26,11 +26,6 @@ MAX_HEADER = 2048
 HEADER_TIMEOUT = 5.0
 
 _PARSER = ProxyProtocolDetect()
-_REFUSED = (
-    "a connection from the proxy {peer} to {port} was closed, protocol-error: it did not begin "
-    "with a PROXY header ({text}). Switch it on in the proxy (send-proxy-v2 in HAProxy), or leave "
-    "this port out of proxy_protocol in xmppd.ini."
-)
 
 
 class HeaderFault(Exception):
@@ -93,12 +88,10 @@ class ProxiedFactory(ServerFactory):
         proxies: Container[str],
         port: str,
         clock: IReactorTime,
-        quiet: Quiet,
     ) -> None:
         self.factory = factory
         self.port = port
         self.clock = clock
-        self.quiet = quiet
         self._proxies = proxies
 
     def doStart(self) -> None:
@@ -158,10 +151,7 @@ class _HeaderReader(Protocol):
     def _refuse(self, text: str) -> None:
         self._stop_timer()
         peer = getattr(self._proxy, "host", "")
-        self.factory.quiet.warn(
-            self.log, (peer, self.factory.port), _REFUSED, peer=peer, port=self.factory.port,
-            text=text,
-        )  # fmt: skip
+        self.log.warn(PROXY_HEADER_MISSING, peer=peer, port=self.factory.port, text=text)
         self.transport.abortConnection()
 
     def _stop_timer(self) -> None:

@@ -11,6 +11,8 @@ from twisted.logger import Logger
 from bridgewire.identity import CertificateFault
 from daemonkit.hosts import parse_domain
 from daemonkit.ini import Setting
+from daemonkit.logging.events import WARNING
+from daemonkit.logging.service import reopen
 from daemonkit.reload import Differences, ReloadFault, compare
 from xmppd.components.stream import Times
 from xmppd.config import Config
@@ -42,6 +44,7 @@ class Fresh:
     config: Config
     differences: Differences
     contexts: Mapping[str, Contexts]
+    log: Callable[[], None]
 
 
 def read(load: Callable[[], Config], server: Server) -> Fresh:
@@ -49,7 +52,7 @@ def read(load: Callable[[], Config], server: Server) -> Fresh:
 
     Raises:
         ConfigurationFault: the file cannot be used.
-        ReloadFault: a certificate cannot be used.
+        ReloadFault: a certificate, or the log, cannot be used.
     """
     new = load()
     config, differences = settle(server.config, new)
@@ -64,7 +67,7 @@ def read(load: Callable[[], Config], server: Server) -> Fresh:
             contexts = load_contexts(config, kept)
         except CertificateFault as fault:
             raise ReloadFault(fault.faults) from None
-    return Fresh(config, differences, contexts)
+    return Fresh(config, differences, contexts, reopen(server.log, config.log))
 
 
 def settle(old: Config, new: Config) -> tuple[Config, Differences]:
@@ -103,6 +106,7 @@ def settle(old: Config, new: Config) -> tuple[Config, Differences]:
 
 def apply(fresh: Fresh, server: Server) -> Differences:
     """Take it into use. Who is connected stays; limits count for those who come."""
+    fresh.log()
     for name, contexts in fresh.contexts.items():
         server.domains[name].take(contexts)
     configure(server, fresh.config)
@@ -110,7 +114,7 @@ def apply(fresh: Fresh, server: Server) -> Differences:
         one for contexts in fresh.contexts.values() for one in contexts.identity.warnings
     ]
     for warning in dict.fromkeys((*fresh.config.warnings, *about_files)):
-        log.warn("{text}", text=warning)
+        log.warn(WARNING, text=warning)
     return fresh.differences
 
 

@@ -13,6 +13,9 @@ from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
 from daemonkit.control import ControlService
+from daemonkit.logging.events import WARNING
+from daemonkit.logging.log import Log
+from daemonkit.logging.service import LoggedService
 from daemonkit.notify import notify
 from daemonkit.pulse import Pulse
 from daemonkit.reload import Reload
@@ -25,6 +28,7 @@ from xmppd.config import ClientPort, Config
 from xmppd.control import commands
 from xmppd.domain import Domain, load_contexts
 from xmppd.ending import end_for_callbridge
+from xmppd.events import READY
 from xmppd.failed_logins import FailedLogins
 from xmppd.listeners import listener
 from xmppd.login import Logins
@@ -43,6 +47,8 @@ class Server:
     def __init__(self, reactor: Any, config: Config) -> None:
         """Raises CertificateFault for certificates that cannot be used."""
         self.config = config
+        #: What a reload may move.
+        self.log: Log | None = None
         contexts = load_contexts(config)
         self.domains = {
             name: Domain(
@@ -146,11 +152,11 @@ class Goodbye(Service):
         contexts = [one.contexts for one in self._server.domains.values() if one.contexts]
         warnings = [warning for one in contexts for warning in one.identity.warnings]
         for warning in dict.fromkeys((*config.warnings, *warnings)):
-            self.log.warn("{warning}", warning=warning)
+            self.log.warn(WARNING, text=warning)
         names = [domain.name for domain in config.domains]
         self.log.info(
-            "ready: XMPP {domain}, components on {components}, clients on {clients}",
-            domain=f"domain{'s' if len(names) > 1 else ''} {', '.join(names)}",
+            READY,
+            served=f"domain{'s' if len(names) > 1 else ''} {', '.join(names)}",
             components=", ".join(config.component.listen),
             clients=", ".join(
                 (
@@ -211,14 +217,19 @@ def _ports(server: Server, reactor: Any) -> Iterator[IService]:
             )
 
 
-def make_service(reactor: Any, config: Config, load: Callable[[], Config]) -> MultiService:
+def make_service(
+    reactor: Any, config: Config, load: Callable[[], Config], log: Log | None = None
+) -> MultiService:
     """Answer the daemon as one service. ``load`` reads the configuration again.
+
+    ``log`` None: it is none of ours.
 
     Raises:
         CertificateFault: for certificates that cannot be used.
     """
     server = Server(reactor, config)
-    daemon = MultiService()
+    server.log = log
+    daemon = LoggedService(log)
     reload = Reload(
         reactor,
         partial(deferToThreadPool, reactor, reactor.getThreadPool()),

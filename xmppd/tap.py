@@ -9,7 +9,9 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from bridgewire.identity import CertificateFault
+from bridgewire.log_fields import FIELDS, PREFIX
 from daemonkit.ini import ConfigurationFault
+from daemonkit.logging.service import LogFault, open_log
 from xmppd.config import DEFAULT_PATH, load
 from xmppd.service import make_service
 
@@ -30,6 +32,8 @@ def makeService(options: Options) -> IService:
 
     reread = partial(load, Path(options["config"]))
     try:
-        return make_service(reactor, reread(), reread)
-    except (ConfigurationFault, CertificateFault) as fault:
+        config = reread()
+        log = open_log(reactor, "xmppd", FIELDS, PREFIX, config.log, options.parent)
+        return make_service(reactor, config, reread, log)
+    except (ConfigurationFault, CertificateFault, LogFault) as fault:
         raise SystemExit(f"xmppd: {fault}") from None

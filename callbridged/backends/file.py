@@ -30,6 +30,13 @@ from callbridged.backends import (
     IUserBackendFactory,
 )
 from callbridged.backends.users_file import MAX_FILE, Users, parse
+from callbridged.events import (
+    USERS_FAULT,
+    USERS_FAULTS,
+    USERS_KEYS_MISSING,
+    USERS_NOT_THERE,
+    USERS_READ,
+)
 from callbridged.scram_keys import SCHEMES, Decoys, ScramKeys
 from daemonkit.ini import IniReader
 from daemonkit.tasks import detach
@@ -170,12 +177,12 @@ class FileBackend(Service):
         before, self._users = self._users, users
         self._broken = users.broken
         self.iterations = users.iterations()
-        self.log.info("{path}: {count} users", path=self.path, count=len(users.keys))
+        self.log.info(USERS_READ, path=self.path, count=len(users.keys))
         for fault in users.faults[:MAX_FAULTS]:
-            self.log.warn("{path}, {fault} The other lines count.", path=self.path, fault=fault)
+            self.log.warn(USERS_FAULT, path=self.path, fault=fault)
         if len(users.faults) > MAX_FAULTS:
             more = len(users.faults) - MAX_FAULTS
-            self.log.warn("{path}: {more} more lines are broken", path=self.path, more=more)
+            self.log.warn(USERS_FAULTS, path=self.path, more=more)
         missing = users.missing
         if missing and missing != before.missing:
             self._say_missing(missing)
@@ -186,9 +193,7 @@ class FileBackend(Service):
 
     def _say_missing(self, missing: Mapping[str, int]) -> None:
         self.log.warn(
-            "{path}: of {count} users, {missing}. A mechanism that not all users have keys for is "
-            "not offered. callbridgectl user list shows who has which, callbridgectl user passwd "
-            "NAME makes all of them.",
+            USERS_KEYS_MISSING,
             path=self.path,
             count=len(self._users.keys),
             missing=", ".join(f"{number} have no {name}" for name, number in missing.items()),
@@ -218,9 +223,5 @@ class FileBackendFactory:
     def open(self, path: Path, reactor: Any) -> FileBackend:
         """Answer the backend; the file need not be there yet."""
         if not os.access(path, os.R_OK):
-            FileBackend.log.warn(
-                "{path} is not there, or may not be read: no user can log in. Make it with "
-                "callbridgectl user add; it is looked for at every login.",
-                path=path,
-            )
+            FileBackend.log.warn(USERS_NOT_THERE, path=path)
         return FileBackend(path, reactor)

@@ -30,8 +30,8 @@ from callbridged.backends import (
     IUserBackend,
 )
 from callbridged.backends.breaker import Breaker
+from callbridged.events import BACKEND_REMOVED, BACKEND_SKIPPED
 from callbridged.scram_keys import ITERATIONS, ScramKeys
-from daemonkit.quiet import Quiet
 from daemonkit.tasks import detach
 
 T = TypeVar("T")
@@ -64,7 +64,6 @@ class SeveralBackends(MultiService):
         super().__init__()
         self.changed: Callable[[], None] = lambda: None
         self._clock = clock
-        self._quiet = Quiet(clock)
         self._members: list[Member] = []
         self._with_accounts: list[Member] = []
         members = [Member(name, one, Breaker(clock)) for name, one in backends]
@@ -170,7 +169,7 @@ class SeveralBackends(MultiService):
         for member in members:
             member.users -= 1
             if not member.users:
-                self.log.info("the user backend {name} is used no more", name=member.name)
+                self.log.info(BACKEND_REMOVED, backend=member.name)
                 self._close(member)
 
     def _close(self, member: Member) -> None:
@@ -220,8 +219,7 @@ class SeveralBackends(MultiService):
             reasons = "; ".join(f"{name}: {why}" for name, why in unavailable.items())
             raise BackendUnavailable(reasons)
         for name, why in unavailable.items():
-            text = "the user backend {name} cannot look, another one could: {why}"
-            self._quiet.warn(self.log, (name, why), text, name=name, why=why)
+            self.log.warn(BACKEND_SKIPPED, backend=name, why=why)
         return answer
 
     def _why_not(self, name: str, failure: Failure) -> str:

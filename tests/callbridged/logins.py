@@ -6,7 +6,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
@@ -14,6 +13,7 @@ from bridgewire.login import LoginReply, LoginRequest
 from bridgewire.sasl import failure_condition
 from callbridged.login import LoginService
 from tests.callbridged.people import MemoryBackend, ScramUser
+from tests.support.logged import written
 
 LINK = "link"
 
@@ -27,13 +27,12 @@ class LoginCase(SynchronousTestCase):
         self.service = self.make_service()
         #: What the server says of the client besides.
         self.said: dict[str, Any] = {}
-        self.logged: list[str] = []
+        self.written = self.enterContext(written(self.clock))
 
-        def observe(event: object) -> None:
-            self.logged.append(formatEvent(event))  # type: ignore[arg-type]
-
-        globalLogPublisher.addObserver(observe)
-        self.addCleanup(globalLogPublisher.removeObserver, observe)
+    @property
+    def logged(self) -> list[str]:
+        """What the log says."""
+        return [line.text for line in self.written]
 
     def make_service(self, **more: Any) -> LoginService:
         return LoginService(self.clock, self.backend, "example.com", **more)

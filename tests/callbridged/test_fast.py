@@ -51,7 +51,7 @@ class FastCase(LoginCase):
 
             return Deferred.fromCoroutine(at_once())
 
-        return Tokens(self.clock, self.store, LIFETIME, in_thread, lambda: self.now)
+        return Tokens(self.store, LIFETIME, in_thread, lambda: self.now)
 
     def want(self, mechanism: str | None, agent: str = "phone", invalidate: bool = False) -> None:
         """What the client says of tokens from now on."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
@@ -93,7 +92,7 @@ class RelayTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.service = Service()
         self.guests = GuestsThatEnd()
-        self.relay = Relay(Clock(), self.service, self.guests)  # type: ignore[arg-type]
+        self.relay = Relay(self.service, self.guests)  # type: ignore[arg-type]
         self.link = Link()
         self.relay.link_registered(self.link)  # type: ignore[arg-type]
 

@@ -79,7 +79,7 @@ def walk(data: bytes) -> list[str]:
         "example.com",
         certificates=_certificates,
         guests=_coded if data[1] & 32 else Guests(clock),
-        tokens=Tokens(clock, _store, 100.0, _at_once, clock.seconds),
+        tokens=Tokens(_store, 100.0, _at_once, clock.seconds),
     )
     name = NAMES[data[0] % len(NAMES)]
     messages = data[2:].split(NEXT)

@@ -216,8 +216,8 @@ class NetworkTests(GuessingCase):
 
     def test_forged_lines(self) -> None:
         """Nothing that a client says looks like a failed login of somebody else's."""
-        line = "[xmppd.failed_logins.FailedLogins#info] failed login from 1.2.3.4 by PLAIN: no"
-        whole = f"2026-11-25T04:16:00+0000 {line}"
+        line = "info [login-refused] failed login from 1.2.3.4 by PLAIN: no"
+        whole = f"2026-11-25T04:16:00.123+00:00 {line}"
         source = "127.0.3.2"
         forgeries = [f"{newline}{text}" for newline in "\n\r\u2028\x85" for text in (line, whole)]
         for forgery in (line, whole, *forgeries):
@@ -292,7 +292,8 @@ class JailTests(unittest.SynchronousTestCase):
         """fail2ban takes it: it reads the journal of the unit, and bans before xmppd pauses."""
         made = fail2ban.jail(Path(self.mktemp()))
         self.assertIn("['add', 'xmppd', 'systemd']", made)
-        self.assertIn("['set', 'xmppd', 'addjournalmatch', '_SYSTEMD_UNIT=xmppd.service']", made)
+        matches = "'_SYSTEMD_UNIT=xmppd.service', 'XMPP_EVENT=login-refused'"
+        self.assertIn(f"['set', 'xmppd', 'addjournalmatch', {matches}]", made)
         self.assertIn("['set', 'xmppd', 'maxretry', 40]", made)
         self.assertIn("['start', 'xmppd']", made)
 

@@ -22,10 +22,14 @@ def found(log: Path) -> Counter[str]:
 
 
 def found_in_journal(log: Path) -> Counter[str]:
-    """The same where each line comes through the journal: fail2ban writes it like this."""
+    """The same where each line comes through the journal: fail2ban writes it like this.
+
+    There, only those of one event are read.
+    """
     journal = log.with_suffix(".journal")
     lines = log.read_text(errors="replace").splitlines()
-    journal.write_text("".join(f"edge twistd[123]: {line}\n" for line in lines))
+    texts = [one.partition(" info [login-refused] ")[2] for one in lines]
+    journal.write_text("".join(f"edge xmppd[123]: {text}\n" for text in texts if text))
     return found(journal)
 
 

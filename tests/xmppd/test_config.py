@@ -51,7 +51,7 @@ class ShippedTests(ConfigTestCase):
         path = self.directory / "shipped.ini"
         path.write_text(text)
         shipped, smallest = load(path), self.load()
-        for section in ("component", "client", "login", "limits", "failed_logins"):
+        for section in ("component", "client", "login", "limits", "failed_logins", "log"):
             self.assertEqual(getattr(shipped, section), getattr(smallest, section))
         self.assertEqual(shipped.external_services, smallest.external_services)
         self.assertEqual(shipped.xmppd, smallest.xmppd)

@@ -11,6 +11,7 @@ from bridgewire.login import LoginReply
 from bridgewire.namespaces import CLIENT, ERRORS, SASL
 from bridgewire.sasl import CONDITIONS, sasl_failure, sasl_message
 from daemonkit.throttle_limits import ThrottleLimits
+from tests.support.logged import written
 from tests.support.memory import Peer
 from tests.xmppd.test_client_stream import AUTH, ClientCase
 from tests.xmppd.test_sasl2 import AGENT, AUTHENTICATE, FAST
@@ -242,13 +243,11 @@ class LogTests(FailedLoginsCase):
 
     def test_lines(self) -> None:
         """Each failure is one line, the pause one, and refusals one a minute."""
-        with capturedLogs() as events:
+        with written(self.clock) as lines:
             self.guess_often(MOST)
             for _ in range(100):
                 self.from_(HERE).type(AUTH)
-        said = [
-            (one["log_level"], formatEvent(one)) for one in events if "failed" in formatEvent(one)
-        ]
+        said = [(one.level, one.text) for one in lines if "failed" in one.text]
         failed = (LogLevel.info, "failed login from 192.0.2.7 by PLAIN: not-authorized")
         self.assertEqual(said[:MOST], [failed] * MOST)
         level, text = said[MOST]

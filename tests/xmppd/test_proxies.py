@@ -15,7 +15,6 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from daemonkit.quiet import Quiet
 from tests.support.memory import MemoryTransport
 from xmppd.listeners import Acceptor
 from xmppd.networks import plain_address
@@ -134,7 +133,7 @@ class FactoryTests(SynchronousTestCase):
         self.clock = Clock()
         self.full = False
         accept = Acceptor(lambda host: None if self.full else Echo(host))
-        self.factory = ProxiedFactory(accept, PROXIES, "tcp:5222", self.clock, Quiet(self.clock))
+        self.factory = ProxiedFactory(accept, PROXIES, "tcp:5222", self.clock)
 
     def connect(self, host: str) -> MemoryTransport:
         transport = MemoryTransport()

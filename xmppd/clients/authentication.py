@@ -15,11 +15,13 @@ from bridgewire.login import LoginReply
 from bridgewire.namespaces import FAST
 from bridgewire.sasl import failure_condition, failure_details, sasl_failure
 from bridgewire.steps import Reason, Step, StepFailure
+from daemonkit.logging.context import about
 from daemonkit.login_record import MAX_NAME, MAX_TEXT, LoginRecord, kind_of
 from daemonkit.tasks import detach
 from daemonkit.throttle import Refused, Turn
 from xmppd.clients.sasl import Inline, Profile, Sasl, Sasl2, SaslFault, failure, read_inline
 from xmppd.clients.session import Vouched
+from xmppd.events import GUEST_ACCEPTED, LOGIN_ACCEPTED, LOGIN_FAILED
 from xmppd.login import Applicant, Login
 
 if TYPE_CHECKING:
@@ -33,7 +35,6 @@ MAX_REFUSALS = 3
 MAX_FAILURES = 6
 _TOO_OFTEN = "too many failed logins"
 _NOTHING = Inline()
-_LOGIN = "login from {peer}: {failure}"
 
 
 class Authentication:
@@ -102,6 +103,7 @@ class Authentication:
         self._login = Login(stream.domain.logins, applicant)
 
     async def _relay(self, login: Login, message: Element) -> None:
+        about(login=login.session)
         try:
             if message.name == "auth":
                 await self._wait_for_turn(login)
@@ -185,10 +187,10 @@ class Authentication:
         self.vouched = vouched
         stream.jid = jid
         self.log.info(
-            "step {number} ({step}): {user} from {peer} is in by {mechanism}, "
-            "answered by {callbridge}",
-            number=Step.LOGIN.number,
+            GUEST_ACCEPTED if login.mechanism == "ANONYMOUS" else LOGIN_ACCEPTED,
             step=Step.LOGIN,
+            login=login.session,
+            domain=stream.domain.name,
             user=jid.full(),
             peer=stream.peer,
             mechanism=login.mechanism,
@@ -294,7 +296,8 @@ class Authentication:
 
     def _warn(self, fault: StepFailure) -> None:
         self._fault = fault
-        self._stream.report(_LOGIN, fault)
+        login = self._login.session if self._login is not None else ""
+        self._stream.report(LOGIN_FAILED, fault, login=login)
 
 
 def _too_many(refused: Refused) -> str:

@@ -15,6 +15,7 @@ from bridgewire.parser import StreamFault
 from xmppd.clients.management import failed
 from xmppd.clients.sasl import BindRequest
 from xmppd.clients.session import ClientSession
+from xmppd.events import RESUMPTION_REFUSED
 from xmppd.sessions import TooManySessions
 
 if TYPE_CHECKING:
@@ -66,9 +67,13 @@ def resume(
     try:
         session.take_count(element)
     except StreamFault as fault:
-        text = "{user} cannot go on with a session: {fault}"
-        user = stream.jid.full()
-        clients.quiet.warn(stream.log, ("resume", user), text, user=user, fault=fault.text)
+        stream.log.warn(
+            RESUMPTION_REFUSED,
+            user=stream.jid.userhost(),
+            session=session.jid.full(),
+            peer=stream.peer,
+            why=fault.text,
+        )
         return None, failed("bad-request")
     return session, session.resume(stream)
 

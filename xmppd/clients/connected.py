@@ -15,23 +15,14 @@ from bridgewire.namespaces import CLIENT
 from bridgewire.stream import StreamOwner, XmlStream
 from daemonkit.feed import Feed
 from daemonkit.login_record import LoginRecord
-from daemonkit.quiet import Quiet
 from xmppd.clients.session import ClientSession
 from xmppd.clients.stream import ClientStream
 from xmppd.clients.stream_interface import Stream
 from xmppd.domain import Domain
+from xmppd.events import CLIENTS_FULL, NOT_LOGGED_IN_FULL
 from xmppd.failed_logins import FailedLogins
 from xmppd.places import Places
 from xmppd.sessions import Sessions
-
-NOT_LOGGED_IN = (
-    "a connection from {host} to a client port was closed, resource-limit: too many are open that "
-    "have not logged in"
-)
-TOO_MANY = (
-    "a connection from {host} to a client port was closed, resource-limit: too many are open, from "
-    "this address or in all; max_connections and max_connections_per_address are in [limits]"
-)
 
 S = TypeVar("S", bound=Stream)
 
@@ -65,7 +56,6 @@ class Clients:
         #: Makes resources that are the same for the same installation of a client.
         self.resource_key = secrets.token_bytes(32)
         self.open: set[ClientStream] = set()
-        self.quiet = Quiet(self.clock)
 
     def accept(self, host: str) -> XmlStream | None:
         """Answer the protocol for a connection from ``host``; None when there are too many."""
@@ -77,11 +67,11 @@ class Clients:
         They are given back by the stream that begins there, or else by ``dismiss``.
         """
         if not self.connections.enter(host):
-            self.quiet.warn(ClientStream.log, ("full", host), TOO_MANY, host=host)
+            ClientStream.log.warn(CLIENTS_FULL, peer=host)
             return False
         if not self.unauthenticated.enter(host):
             self.connections.leave(host)
-            self.quiet.warn(ClientStream.log, ("full", host), NOT_LOGGED_IN, host=host)
+            ClientStream.log.warn(NOT_LOGGED_IN_FULL, peer=host)
             return False
         return True
 

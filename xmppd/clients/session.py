@@ -22,6 +22,7 @@ from bridgewire.parser import StreamFault
 from bridgewire.session_end import SessionEnded
 from xmppd.clients.management import Management, TooHigh, failed, read_count
 from xmppd.clients.presence import Presence
+from xmppd.events import ACKNOWLEDGEMENTS_MISSING
 from xmppd.login import CallBridge
 from xmppd.sessions import SessionInfo
 
@@ -208,8 +209,9 @@ class ClientSession:
         if self._management is not None:
             self._all.resumable.pop(self._management.id or "", None)
             self._management.forget()
-            text = "{user} acknowledges too little, and cannot resume this session any more"
-            self._all.quiet.warn(self.log, self.jid.userhost(), text, user=self.jid.full())
+            self.log.warn(
+                ACKNOWLEDGEMENTS_MISSING, user=self.jid.userhost(), session=self.jid.full()
+            )
 
     def _send(self, element: Element) -> None:
         if self._stream is not None:

@@ -30,6 +30,7 @@ from bridgewire.namespaces import (
 from bridgewire.parser import StreamFault
 from bridgewire.steps import StepFailure
 from daemonkit.feed import Feed
+from daemonkit.logging.event import Event
 from daemonkit.login_record import LoginRecord
 from xmppd.clients import binding
 from xmppd.clients.authentication import Authentication
@@ -38,6 +39,7 @@ from xmppd.clients.management import failed
 from xmppd.clients.session import ClientSession, Origin
 from xmppd.clients.stream_interface import Stream
 from xmppd.clients.table import ClientInputs, ClientMachine
+from xmppd.events import CLIENT_STREAM_ENDED, CLIENT_TLS_FAILED
 from xmppd.failed_logins import FailedLogins
 
 if TYPE_CHECKING:
@@ -157,7 +159,7 @@ class ClientStream:
 
     def lost(self, reason: Failure) -> None:
         if reason.check(SSL.Error) and not self._authenticated:
-            self.report("TLS with {peer}: {failure}", tls.failure(reason, tls.CLIENT_PORT))
+            self.report(CLIENT_TLS_FAILED, tls.failure(reason, tls.CLIENT_PORT))
         self.machine.lost()
         self._stop_timer()
         self._leave_unauthenticated()
@@ -296,11 +298,11 @@ class ClientStream:
 
     def refuse(self, condition: str, text: str, application: Element | None = None) -> None:
         if condition != "system-shutdown":
-            self._all.quiet.warn(
-                self.log,
-                (self.peer, condition),
-                "client {user}from {peer}: stream ended with {condition}: {text}",
-                user=f"{self.jid.full()} " if self._authenticated else "",
+            user = self.jid.full() if self._authenticated else ""
+            self.log.warn(
+                CLIENT_STREAM_ENDED,
+                who=f"{user} " if user else "",
+                user=user,
                 peer=self.peer,
                 condition=condition,
                 text=text,
@@ -326,10 +328,9 @@ class ClientStream:
         self.bindings = {}  # nobody logs in on this stream any more
         self.machine.established()
 
-    def report(self, text: str, failure: StepFailure) -> None:
-        """Log a failure that is about this client, unless the same was just logged."""
-        key = (failure.step, failure.reason, failure.text)
-        self._all.quiet.warn(self.log, key, text, peer=self.peer, failure=str(failure))
+    def report(self, event: Event, failure: StepFailure, **fields: object) -> None:
+        """Log a failure that is about this client."""
+        self.log.warn(event, peer=self.peer, **failure.log_fields(), **fields)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -12,19 +12,15 @@ from twisted.words.xish.domish import Element
 from bridgewire.session_end import EndSessions
 from bridgewire.steps import Reason, Step, StepFailure
 from bridgewire.stream import XmlStream
-from daemonkit.quiet import Quiet
 from xmppd.components.admission import Admission
 from xmppd.components.callbridge import CallBridgeLink
 from xmppd.components.stream import ComponentStream, Times
+from xmppd.events import COMPONENTS_FULL
 from xmppd.places import Places
 from xmppd.troubles import Trouble
 
 #: Streams that have not registered yet.
 MAX_UNREGISTERED = 256
-TOO_MANY = (
-    "a connection from {host} to the component port was closed, resource-limit: too many are open "
-    "that have not registered"
-)
 FULL = "Too many connections to the component port are open that have not registered."
 FULL_REMEDY = "Whose are they? `ss -tn` shows it; block who does not belong there."
 
@@ -52,7 +48,6 @@ class Components:
     def __post_init__(self) -> None:
         self.registered: dict[str, ComponentStream] = {}
         self.open: set[ComponentStream] = set()
-        self.quiet = Quiet(self.clock)
         #: What failed last: by component, and for connections that named none that is known.
         self.troubles: dict[str, Trouble] = {}
         self.refused: Trouble | None = None
@@ -61,7 +56,7 @@ class Components:
     def accept(self, host: str) -> XmlStream | None:
         """Answer the protocol for a connection from ``host``; None when too many must register."""
         if not self.unauthenticated.enter(host):
-            self.quiet.warn(self.log, ("full", host), TOO_MANY, host=host)
+            self.log.warn(COMPONENTS_FULL, peer=host)
             full = StepFailure(Step.CONNECT, Reason.RESOURCE_LIMIT, FULL, FULL_REMEDY)
             self.failed("", Trouble.now(full, host))
             return None

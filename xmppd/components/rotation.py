@@ -10,6 +10,7 @@ from twisted.logger import Logger
 
 from daemonkit.units import format_duration
 from xmppd.components.registry import Known, Registry, RegistryFault
+from xmppd.events import SECRET_NOT_ROTATED, SECRET_ROTATED
 
 #: Seconds after which a rotation that is not over deserves a warning.
 LONG = 24 * 3600.0
@@ -27,17 +28,13 @@ def secret_used(registry: Registry, domain: str, name: str, used: bytes) -> None
     """A link of ``name`` is up with the secret of this mark: that may complete a rotation."""
     try:
         if registry.used(domain, name, used):
-            log.info(
-                "the new secret of {name}.{domain} is in use, and the old one forgotten",
-                name=name,
-                domain=domain,
-            )
+            log.info(SECRET_ROTATED, callbridge=f"{name}.{domain}", domain=domain)
     except RegistryFault as fault:
         log.error(
-            "the new secret of {name}.{domain} is in use, but the old one cannot be forgotten: "
-            "{fault} Then run `xmppctl callbridge rotate {name} --finish`.",
-            name=name,
+            SECRET_NOT_ROTATED,
+            callbridge=f"{name}.{domain}",
             domain=domain,
+            name=name,
             fault=str(fault),
         )
 

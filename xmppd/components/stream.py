@@ -35,6 +35,13 @@ from xmppd.components.callbridge import (
 )
 from xmppd.components.table import ComponentInputs, ComponentMachine
 from xmppd.ending import describe
+from xmppd.events import (
+    COMPONENT_LOST,
+    COMPONENT_OFFER,
+    COMPONENT_REFUSED,
+    COMPONENT_REGISTERED,
+    SESSIONS_ENDED_FOR,
+)
 from xmppd.troubles import Trouble
 
 if TYPE_CHECKING:
@@ -219,10 +226,10 @@ class ComponentStream:
         self.stream.send(Element((COMPONENT, "handshake")))
         self._keepalive.start()
         self.log.info(
-            "step {number} ({step}): {host} from {peer}; its certificate: {certificate}",
-            number=Step.REGISTERED.number,
+            COMPONENT_REGISTERED,
             step=Step.REGISTERED,
-            host=self.host,
+            callbridge=self.host,
+            domain=self.domain,
             peer=self.peer,
             certificate=self.certificate or "none",
         )
@@ -252,10 +259,10 @@ class ComponentStream:
         failure = StepFailure(Step.ACTIVE, reason, f"The link is down: {why}.")
         self._all.failed(self.host, Trouble.now(failure, self.peer))
         self.log.warn(
-            "step {number} ({step}): link of {host} from {peer} is down, {reason}: {why}",
-            number=Step.ACTIVE.number,
+            COMPONENT_LOST,
             step=Step.ACTIVE,
-            host=self.host,
+            callbridge=self.host,
+            domain=self.domain,
             peer=self.peer,
             reason=reason,
             why=why,
@@ -309,10 +316,9 @@ class ComponentStream:
             return
         self.stream.send(answer)
         self.log.info(
-            "step {number} ({step}): {host} {answers}",
-            number=Step.LOGIN.number,
+            COMPONENT_OFFER,
             step=Step.LOGIN,
-            host=self.host,
+            callbridge=self.host,
             answers=self.callbridge.describe(),
         )
         self._all.changed(self.domain, self.callbridge)
@@ -335,10 +341,10 @@ class ComponentStream:
         if order.resource is not None:
             user += f"/{printable(order.resource)}"
         self.log.info(
-            "step {number} ({step}): {host} ended {what}",
-            number=Step.LOGIN.number,
+            SESSIONS_ENDED_FOR,
             step=Step.LOGIN,
-            host=self.host,
+            callbridge=self.host,
+            user=user,
             what=describe(count, user, order.reason),
         )
 
@@ -350,9 +356,14 @@ class ComponentStream:
     def _report(self, failure: StepFailure) -> None:
         self._all.failed(self.host, Trouble.now(failure, self.peer))
         who = self.host or "a component"
-        key = (who, self._address, failure.step, failure.reason)
-        text = "{who} from {peer}: {failure}"
-        self._all.quiet.warn(self.log, key, text, who=who, peer=self.peer, failure=str(failure))
+        self.log.warn(
+            COMPONENT_REFUSED,
+            who=who,
+            callbridge=self.host,
+            peer=self.peer,
+            address=self._address,
+            **failure.log_fields(),
+        )
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

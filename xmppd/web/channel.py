@@ -15,6 +15,7 @@ from twisted.web.server import Request as TwistedRequest
 
 from bridgewire import tls
 from xmppd.clients.connected import Clients
+from xmppd.events import CLIENT_TLS_FAILED
 
 #: Seconds from the connection, TLS included, to the end of a request; and from one to the next.
 REQUEST_TIMEOUT = 10.0
@@ -126,9 +127,7 @@ class Channel(HTTPChannel):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if reason.check(SSL.Error):
             failure = tls.failure(reason, tls.CLIENT_PORT)
-            key = (failure.step, failure.reason, failure.text)
-            text = "TLS with {peer}: {failure}"
-            self.clients.quiet.warn(self.log, key, text, peer=self.host, failure=str(failure))
+            self.log.warn(CLIENT_TLS_FAILED, peer=self.host, **failure.log_fields())
         self._leave_place()
         self._stop()
         super().connectionLost(reason)

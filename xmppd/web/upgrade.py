@@ -18,6 +18,7 @@ from wsproto.handshake import H11Handshake
 from wsproto.utilities import ProtocolError
 
 from xmppd.clients.connected import Clients
+from xmppd.events import ORIGIN_REFUSED, PROXY_UNNAMED, WEBSOCKET_REFUSED
 from xmppd.proxies import TrustedProxies
 from xmppd.web.channel import Channel
 from xmppd.web.pages import Page, answer
@@ -26,17 +27,6 @@ from xmppd.web.urls import parse_origin
 
 #: RFC 7395 section 3.1.
 SUBPROTOCOL = "xmpp"
-
-_REFUSED = "client from {peer}: WebSocket refused, protocol-error: {text}"
-_FOREIGN = (
-    "client from {peer}: WebSocket refused, policy: pages of {origin} may not log in here. If they "
-    "should, add it to [client] websocket_origins in xmppd.ini"
-)
-_UNNAMED = (
-    "the proxy {peer} does not say in X-Forwarded-For who its clients are, and its own address "
-    "counts for all of them. Let it add the header (in nginx: proxy_set_header X-Forwarded-For "
-    "$proxy_add_x_forwarded_for), or take it out of [client] trusted_proxies in xmppd.ini"
-)
 
 
 @dataclass(frozen=True)
@@ -84,7 +74,7 @@ class XmppWebSocket(Page):
         forwarded = request.requestHeaders.getRawHeaders("x-forwarded-for") or []
         client = self._proxies.client(forwarded)
         if client is None:
-            self._clients.quiet.warn(self.log, ("unnamed", host), _UNNAMED, peer=host)
+            self.log.warn(PROXY_UNNAMED, peer=host)
         return client or host
 
     def _check_origin(self, request: Request, peer: str) -> None:
@@ -97,16 +87,12 @@ class XmppWebSocket(Page):
         except ValueError:  # several, or what stands for none
             allowed = False
         if not allowed:
-            self._clients.quiet.warn(
-                self.log, ("origin", peer), _FOREIGN, peer=peer, origin=", ".join(origins)[:200]
-            )
+            self.log.warn(ORIGIN_REFUSED, peer=peer, origin=", ".join(origins)[:200])
             raise Refusal(http.FORBIDDEN, "Pages of this origin may not log in here.")
 
     def _refuse(self, request: Request, peer: str, refusal: Refusal) -> bytes:
         if refusal.code != http.FORBIDDEN:
-            self._clients.quiet.warn(
-                self.log, ("handshake", peer), _REFUSED, peer=peer, text=refusal.text
-            )
+            self.log.warn(WEBSOCKET_REFUSED, peer=peer, text=refusal.text)
         for name, value in refusal.headers:
             request.setHeader(name, value)
         return answer(request, refusal.code, refusal.text)

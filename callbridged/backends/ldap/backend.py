@@ -30,6 +30,7 @@ from callbridged.backends.ldap.interface import Entry, ResultCode, Search, print
 from callbridged.backends.ldap.settings import LdapSettings, UserSearch
 from callbridged.backends.ldap.templates import Template, escape_in_filter
 from callbridged.backends.ldap.words import refused
+from callbridged.events import DIRECTORY_ANSWERS, DIRECTORY_UNAVAILABLE
 from callbridged.scram_keys import ScramKeys
 from daemonkit.tasks import detach
 
@@ -87,10 +88,9 @@ class LdapBackend(MultiService, ABC):
         try:
             await self._check(secrets.token_hex(16), secrets.token_hex(16))
         except (BackendUnavailable, AccountRefused) as why:
-            text = "{section}: the directory cannot be asked: {why}"
-            self.log.warn(text, section=section, why=str(why))
+            self.log.warn(DIRECTORY_UNAVAILABLE, backend=section, why=str(why))
         else:
-            self.log.info("{section}: the directory answers", section=section)
+            self.log.info(DIRECTORY_ANSWERS, backend=section)
 
     def _is_right(self, bound: Bound, entry: Entry | None = None) -> bool:
         """Answer what a server says of a password, by a bind that ended so.

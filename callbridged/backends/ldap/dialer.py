@@ -18,8 +18,8 @@ from callbridged.backends.ldap.settings import LdapSettings
 from callbridged.backends.ldap.urls import DirectoryUrl
 from callbridged.backends.ldap.words import Words, too_late
 from callbridged.connect import connect
+from callbridged.events import DIRECTORY_SERVER_FAILED
 from daemonkit.hosts import is_address
-from daemonkit.quiet import Quiet
 
 #: Seconds for which a server that failed is tried after the others.
 AVOIDED = 30.0
@@ -43,7 +43,6 @@ class Dialer:
         self._settings = settings
         self._addresses = addresses
         self._make_codec = make_codec
-        self._quiet = Quiet(reactor)
         #: When a server failed, by its name.
         self._failed: dict[str, float] = {}
         self._contexts = {
@@ -119,12 +118,11 @@ class Dialer:
 
     def _mention(self, failures: dict[str, StepFailure], used: str) -> None:
         for name, failure in failures.items():
-            self._quiet.warn(
-                self.log,
-                (name, failure.reason),
-                "{section}: {name} cannot be used, and {used} is: {why}",
-                section=self._settings.section,
-                name=name,
+            self.log.warn(
+                DIRECTORY_SERVER_FAILED,
+                backend=self._settings.section,
+                server=name,
+                reason=failure.reason,
                 used=used,
                 why=f"{failure.reason}: {failure.text} {failure.remedy}",
             )

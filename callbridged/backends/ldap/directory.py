@@ -17,6 +17,7 @@ from callbridged.backends.ldap.interface import Connection, Entry, Result, Resul
 from callbridged.backends.ldap.pool import Opener, Pool
 from callbridged.backends.ldap.settings import LdapSettings, UserSearch
 from callbridged.backends.ldap.words import refused, search_account_refused
+from callbridged.events import DIRECTORY_SAYS_NOT_WHO
 
 T = TypeVar("T")
 
@@ -153,10 +154,9 @@ class Directory:
         if result.code != ResultCode.SUCCESS:
             self._says_who = False
             self.log.info(
-                "{section}: {name} does not say who is bound (RFC 4532), and its word on passwords "
-                "is taken as it is: {result}",
-                section=self._settings.section,
-                name=connection.name,
+                DIRECTORY_SAYS_NOT_WHO,
+                backend=self._settings.section,
+                server=connection.name,
                 result=str(result),
             )
         elif not who:

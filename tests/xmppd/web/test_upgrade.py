@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from twisted.logger import globalLogPublisher
-
+from tests.support.logged import written
 from tests.support.websocket import UPGRADE, texts
 from tests.xmppd.web.case import PROXY, WebCase
+from xmppd.events import ORIGIN_REFUSED
 from xmppd.web.channel import REQUEST_TIMEOUT
 
 
@@ -90,10 +90,7 @@ class OriginTests(WebCase):
 
     def test_foreign(self) -> None:
         """Other pages get 403, and the log says once what to do."""
-        seen: list[str] = []
-        observer = lambda event: seen.append(str(event.get("origin", "")))  # noqa: E731
-        globalLogPublisher.addObserver(observer)
-        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        lines = self.enterContext(written(self.clock))
         for origin in (
             "https://evil.example",
             "http://example.com",
@@ -103,7 +100,9 @@ class OriginTests(WebCase):
             "https://example.com/",
         ):
             self.assertIn(b" 403 ", self.browser().upgrade(origin=origin), origin)
-        self.assertEqual([one for one in seen if one], ["https://evil.example"])
+        said = [line.text for line in lines if line.event is ORIGIN_REFUSED]
+        self.assertEqual(len(said), 1)
+        self.assertIn("pages of https://evil.example may not log in here", said[0])
         self.assertEqual(self.clients.open, set())
 
 
