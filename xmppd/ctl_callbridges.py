@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from daemonkit import calling
 from daemonkit.ctl import Frame, show
 from daemonkit.hosts import parse_domain
+from daemonkit.replace import replace_file
 from daemonkit.terminal import CtlFailure, pairs, read_secret, table, wrapped
 from xmppd.components import rotation
 from xmppd.components.registry import Registry, normal_name
@@ -27,7 +29,7 @@ Makes a new secret and prints it, this once. From now on the Call Bridge may
 use either. When its link is up with the new one, the old one is forgotten.
 
 With several XMPP servers, all need the same:
-  xmppctl callbridge rotate cb1                           on the first
+  xmppctl callbridge rotate cb1 --output secret           on the first
   xmppctl callbridge rotate cb1 --secret-stdin < secret   on each other one
 Then put the secret into the secret_file of the Call Bridge, and reload
 callbridged: it brings up each link anew, and no login is lost.
@@ -66,6 +68,12 @@ def add_callbridge_commands(frame: Frame) -> None:
         ("--finish", "drop the old secret at once: the new one counts alone"),
     ):
         ways.add_argument(flag, action="store_true", help=help_text)
+    ways.add_argument(
+        "--output",
+        metavar="FILE",
+        type=Path,
+        help="write the new secret to a file for root alone, instead of printing it",
+    )
     for parser in (adding, secret, removing, rotating):
         parser.add_argument(
             "name", metavar="NAME", help="the Call Bridge's name, without the domain: cb1"
@@ -119,13 +127,28 @@ def rotate(options: Namespace) -> None:
         registry.rotate(domain, name, secret)
         text = f"{name} may use either secret, until it has used the new one."
     else:
-        answer["secret"] = registry.rotate(domain, name)
+        secret = registry.rotate(domain, name)
+        if options.output is None:
+            answer["secret"] = secret
+        else:
+            answer["file"] = _write(options.output, secret, lambda: registry.abort(domain, name))
         rows = [(key.capitalize(), answer[key]) for key in answer]
         show(options, answer, lambda: pairs([*rows, ("Next", _NEXT.format(name=name))]))
         return
     known = registry.find(domain, name)
     whole = {**answer, "rotation": rotation.as_json(known)}
     show(options, whole, lambda: [text])
+
+
+def _write(path: Path, secret: str, undo: Callable[[], None]) -> str:
+    try:
+        replace_file(path, f"{secret}\n".encode())
+    except OSError as error:
+        undo()
+        raise CtlFailure(
+            f"{path} cannot be written: {error.strerror}. Nothing was changed. Name another file."
+        ) from None
+    return str(path)
 
 
 def list_callbridges(options: Namespace) -> None:

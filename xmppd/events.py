@@ -175,6 +175,12 @@ COMPONENT_LOST = Event(
     "what it sees. `xmppctl status` shows which are connected.",
     limit=Limit(("callbridge",), each=10),
 )
+COMPONENT_REPLACED = Event(
+    "component-replaced",
+    "step {step.number} ({step}): an older link of {callbridge} from {peer} is closed: {why}",
+    "A newer link has taken its place, for another secret or certificate. No login was lost.",
+    limit=Limit(("callbridge",), each=10),
+)
 COMPONENT_REFUSED = Event(
     "component-refused",
     "{who} from {peer}: {failure}",
@@ -194,6 +200,13 @@ SECRET_ROTATED = Event(
     "secret-rotated",
     "the new secret of {callbridge} is in use, and the old one forgotten",
     "What `xmppctl callbridge rotate` began is done.",
+)
+ROTATION_LONG = Event(
+    "secret-rotation-long",
+    "{callbridge} uses the old secret, and a rotation goes on for long: give it the new one, or "
+    "run `xmppctl callbridge rotate {name} --abort`",
+    "Both secrets count until the Call Bridge has used the new one.",
+    limit=Limit(("callbridge",)),
 )
 SECRET_NOT_ROTATED = Event(
     "secret-not-rotated",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from twisted.internet.task import Clock
+from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
@@ -299,8 +300,11 @@ class ComponentTests(SynchronousTestCase):
         self.assertIs(first.stream, newer.stream)
         self.offer(older, 0)  # what is under way there goes on
         self.assertEqual(older.read(), "")
-        older.lose()
+        with capturedLogs() as logged:
+            older.lose()
         self.assertIs(self.components.registered["cb1.example.com"], first)
+        self.assertEqual([one["log_level"] for one in logged], [LogLevel.info])
+        self.assertEqual(self.components.troubles, {})
 
     def test_successor_that_goes(self) -> None:
         """If the successor goes first, the older link has its place again."""

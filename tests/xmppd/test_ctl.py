@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -158,6 +159,25 @@ class CtlTests(CtlTestCase):
         known = self.registry.find(COM, "cb1")
         assert known is not None
         self.assertEqual(answer, {"callbridge": "cb1", "domain": COM, "secret": known.next_secret})
+
+    def test_rotate_to_file(self) -> None:
+        """The new secret can go to a file, which nobody else can read; then it is not shown."""
+        self.registry.add(COM, "cb1")
+        path = self.ini.parent / "secret"
+        output = self.run_ctl("callbridge", "rotate", "cb1", "--output", str(path))
+        known = self.registry.find(COM, "cb1")
+        assert known is not None
+        self.assertEqual(path.read_text(), f"{known.next_secret}\n")
+        self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
+        self.assertNotIn(str(known.next_secret), output)
+
+    def test_rotate_to_no_file(self) -> None:
+        """Where the file cannot be written, no rotation begins."""
+        self.registry.add_secret(COM, "cb1", "old")
+        path = self.ini.parent / "nowhere" / "secret"
+        error = self.run_ctl("callbridge", "rotate", "cb1", "--output", str(path), expect=1)
+        self.assertIn("secret cannot be written: No such file or directory.", error)
+        self.assertEqual(self.registry.find(COM, "cb1"), Known("old"))
 
     def test_rotate_to_known_secret(self) -> None:
         """On the other servers the new secret is read from standard input, and is not shown."""

@@ -61,6 +61,8 @@ TYPED = (
     " ",
 )
 HANDSHAKE = "handshake"
+#: The same by a link that takes another one's place, and what that one says before.
+SUCCEED = "succeed"
 SERVE = (
     "<iq type='set' id='1' from='cb1.example.com' to='example.com'>"
     "<serve xmlns='urn:x-callbridge:login:1' capacity='{}'>"
@@ -72,6 +74,8 @@ FROM_COMPONENT = (
     "<handshake/>",
     "pong",
     SERVE.format(1),
+    SERVE.format("1' successor='t0ken"),
+    SUCCEED,
     SERVE.format("x"),
     "<message from='cb1.example.com' to='cb1.example.com'/>",
     "<message from='cb1.example.com' to='x.example.com'/>",
@@ -175,10 +179,11 @@ class ComponentWalks(SynchronousTestCase):
         said[peer] = said.get(peer, "") + peer.read()
         if step == "open":
             said[peer] += peer.open("cb1.example.com")
-        elif step == HANDSHAKE:
+        elif step in (HANDSHAKE, SUCCEED):
             found = re.search("id='([^']+)'", said[peer])
             digest = component_digest(found[1] if found else "", "s3cret")
-            said[peer] += peer.type(f"<handshake>{digest}</handshake>")
+            more = " successor='t0ken'" if step == SUCCEED else ""
+            said[peer] += peer.type(f"<handshake{more}>{digest}</handshake>")
         elif step == "pong":
             for found in re.finditer("<iq type='get'[^>]* id='([^']+)'", said[peer]):
                 peer.type(
@@ -214,7 +219,7 @@ class ComponentWalks(SynchronousTestCase):
         st.integers(0, 2),
     )
     def test_components(self, walk: list[tuple[int, str]], proved: int) -> None:
-        """Three links want one name: no traceback, at most one holds it, nothing is left over."""
+        """Three links want one name: no traceback, one that is up holds it, nothing is left."""
         self.begin()
         peers = [
             Peer(stream, COMPONENT)
@@ -230,6 +235,9 @@ class ComponentWalks(SynchronousTestCase):
             if peers[which].stream.stream is not None or step in PAUSES:
                 self.do(peers[which], step, said)
             self.assertEqual(self.flushLoggedErrors(), [], step)
+            up = {one for one in self.components.open if one.since is not None}
+            self.assertEqual(bool(self.components.registered), bool(up), step)
+            self.assertLessEqual(set(self.components.registered.values()), up, step)
         for peer in peers:
             self.do(peer, "lose", said)
         self.assertEqual((self.components.registered, self.components.open), ({}, set()))

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 
 from daemonkit.units import format_duration
 from xmppd.components.registry import Known, Registry, RegistryFault
-from xmppd.events import SECRET_NOT_ROTATED, SECRET_ROTATED
+from xmppd.events import ROTATION_LONG, SECRET_NOT_ROTATED, SECRET_ROTATED
 
 #: Seconds after which a rotation that is not over deserves a warning.
 LONG = 24 * 3600.0
@@ -29,6 +29,8 @@ def secret_used(registry: Registry, domain: str, name: str, used: bytes) -> None
     try:
         if registry.used(domain, name, used):
             log.info(SECRET_ROTATED, callbridge=f"{name}.{domain}", domain=domain)
+        elif is_long(registry.find(domain, name)):
+            log.warn(ROTATION_LONG, callbridge=f"{name}.{domain}", domain=domain, name=name)
     except RegistryFault as fault:
         log.error(
             SECRET_NOT_ROTATED,
@@ -37,6 +39,13 @@ def secret_used(registry: Registry, domain: str, name: str, used: bytes) -> None
             name=name,
             fault=str(fault),
         )
+
+
+def is_long(known: Known | None, now: Callable[[], datetime] | None = None) -> bool:
+    """True where a rotation goes on that ought to be over by now."""
+    if known is None or known.rotated_at is None:
+        return False
+    return ((now or _now)() - known.rotated_at).total_seconds() >= LONG
 
 
 def in_use(known: Known | None, used: bytes) -> str | None:
@@ -57,7 +66,7 @@ def as_json(known: Known | None, now: Callable[[], datetime] | None = None) -> o
     return {
         "since": known.rotated_at.isoformat(timespec="seconds"),
         "seconds": max(0, round(seconds)),
-        "long": seconds >= LONG,
+        "long": is_long(known, now),
     }
 
 

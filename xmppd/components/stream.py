@@ -40,6 +40,7 @@ from xmppd.events import (
     COMPONENT_OFFER,
     COMPONENT_REFUSED,
     COMPONENT_REGISTERED,
+    COMPONENT_REPLACED,
     SESSIONS_ENDED_FOR,
 )
 from xmppd.troubles import Trouble
@@ -253,20 +254,24 @@ class ComponentStream:
 
     def withdraw(self, reason: Reason, why: str) -> None:
         self.since = None
-        if self._all.registered.get(self.host) is self:
+        holder = self._all.registered.get(self.host)
+        if holder is self:
             self._all.step_back(self.host)
         self._keepalive.stop()
-        failure = StepFailure(Step.ACTIVE, reason, f"The link is down: {why}.")
-        self._all.failed(self.host, Trouble.now(failure, self.peer))
-        self.log.warn(
-            COMPONENT_LOST,
-            step=Step.ACTIVE,
-            callbridge=self.host,
-            domain=self.domain,
-            peer=self.peer,
-            reason=reason,
-            why=why,
-        )
+        fields = {
+            "step": Step.ACTIVE,
+            "callbridge": self.host,
+            "domain": self.domain,
+            "peer": self.peer,
+            "reason": reason,
+            "why": why,
+        }
+        if holder is not self and reason is Reason.LINK_LOST:
+            self.log.info(COMPONENT_REPLACED, **fields)
+        else:
+            failure = StepFailure(Step.ACTIVE, reason, f"The link is down: {why}.")
+            self._all.failed(self.host, Trouble.now(failure, self.peer))
+            self.log.warn(COMPONENT_LOST, **fields)
         self.callbridge.withdraw()
         self._all.changed(self.domain, self.callbridge)
         self._requests.lost()
