@@ -9,6 +9,7 @@ from bridgewire.sasl import WireFault
 from bridgewire.session_end import EndSessions
 from callbridged.bridge import Bridge
 from callbridged.ending import end_sessions
+from daemonkit import credentials
 from daemonkit.calling import CommandError
 from daemonkit.logins_control import logins_command
 from daemonkit.reload import Reload
@@ -113,6 +114,7 @@ def commands(
         "status": status,
         "reload": reload,
         "reconnect": reconnect,
+        "credentials": lambda _: credentials.named(),
         "drain": drain,
         "resume": resume,
         "kick": kick,

@@ -14,6 +14,7 @@ from callbridged.bridge import Bridge, link_settings, user_certificates
 from callbridged.config import Config
 from callbridged.link_interface import LinkSettings
 from callbridged.user_certificates import UserCertificates
+from daemonkit.credentials import in_words
 from daemonkit.ini import Setting
 from daemonkit.logging.events import WARNING
 from daemonkit.logging.service import reopen
@@ -88,7 +89,7 @@ def apply(fresh: Fresh, bridge: Bridge, reactor: Any) -> Differences:
     else:
         bridge.links.hurry()
     for warning in (*fresh.warnings, *bridge.ineffective()):
-        log.warn(WARNING, text=warning)
+        log.warn(WARNING, text=in_words(warning))
     return differences
 
 

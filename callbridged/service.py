@@ -18,6 +18,7 @@ from callbridged.events import CONFIGURED
 from callbridged.link_interface import State
 from callbridged.reload import apply, read
 from daemonkit.control import ControlService
+from daemonkit.credentials import in_words
 from daemonkit.logging.events import WARNING
 from daemonkit.logging.log import Log
 from daemonkit.logging.service import LoggedService
@@ -47,7 +48,7 @@ class Beginning(Service):
             backends=_names(self._config),
         )
         for warning in self._warnings:
-            self.log.warn(WARNING, text=warning)
+            self.log.warn(WARNING, text=in_words(warning))
 
 
 class Readiness(Service):

@@ -13,6 +13,7 @@ from bridgewire.log_fields import FIELDS, PREFIX
 from callbridged.backends import BackendFault
 from callbridged.config import DEFAULT_PATH, load
 from callbridged.service import make_service
+from daemonkit import unusable
 from daemonkit.ini import ConfigurationFault
 from daemonkit.logging.service import LogFault, open_log
 
@@ -29,7 +30,9 @@ class Options(usage.Options):
 
 
 def makeService(options: Options) -> IService:
-    """Answer the daemon. A configuration that cannot be used ends twistd, with every fault."""
+    """Answer the daemon. A configuration that cannot be used ends twistd, with every fault and
+    exit status 78.
+    """
     from twisted.internet import reactor
 
     reread = partial(load, Path(options["config"]))
@@ -38,4 +41,4 @@ def makeService(options: Options) -> IService:
         log = open_log(reactor, "callbridged", FIELDS, PREFIX, config.log, options.parent)
         return make_service(reactor, config, reread, log)
     except (ConfigurationFault, CertificateFault, BackendFault, LogFault) as fault:
-        raise SystemExit(f"callbridged: {fault}") from None
+        unusable.end("callbridged", fault)

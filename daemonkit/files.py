@@ -19,8 +19,11 @@ _MARK_KEY = os.urandom(32)
 
 
 def others_may_read(path: Path) -> bool:
-    """True where every user of the machine may read the file."""
-    return bool(path.stat().st_mode & stat.S_IROTH)
+    """True where every user of the machine may read the file; not where it cannot be seen."""
+    try:
+        return bool(path.stat().st_mode & stat.S_IROTH)
+    except OSError:  # we have a copy, see daemonkit.credentials
+        return False
 
 
 def check_readable(path: Path) -> None:

@@ -3,10 +3,36 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import ip_address
 
 from twisted.internet.endpoints import serverFromString
 
 _TCP_PORT = re.compile(r"tcp6?:(?:port=)?(?P<port>[^:]*)")
+_TCP = re.compile(r"tcp(?P<six>6?):(?:port=)?(?P<port>\d+)(?P<rest>:.*)?")
+_INTERFACE = re.compile(r":interface=(?P<host>(?:\\.|[^:\\])*)")
+
+
+@dataclass(frozen=True)
+class TcpListen:
+    """What ``tcp:5222:interface=192.0.2.1`` means. No ``host``: every address. ``six``: tcp6."""
+
+    host: str
+    port: int
+    six: bool
+
+
+def tcp_listen(endpoint: str) -> TcpListen | None:
+    """Answer what a checked endpoint string means; None where it is not about TCP."""
+    found = _TCP.fullmatch(endpoint)
+    if found is None:
+        return None
+    interface = _INTERFACE.search(found["rest"] or "")
+    host = re.sub(r"\\(.)", r"\1", interface["host"]) if interface else ""
+    with suppress(ValueError):
+        host = str(ip_address(host))
+    return TcpListen(host, int(found["port"]), bool(found["six"]))
 
 
 def parse_listen(text: str) -> str:

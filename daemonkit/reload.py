@@ -17,6 +17,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from daemonkit import credentials
 from daemonkit.ini import ConfigurationFault, Setting
 from daemonkit.logging.events import NEEDS_RESTART, NOT_RELOADED, RELOADED
 from daemonkit.notify import notify, reloading
@@ -208,6 +209,7 @@ class Reload(Service, Generic[T]):
             )
             raise ReloadFault([text]) from None
 
-    def _refused(self, faults: Sequence[str]) -> Outcome:
+    def _refused(self, texts: Sequence[str]) -> Outcome:
+        faults = tuple(map(credentials.in_words, texts))
         self.log.error(NOT_RELOADED, faults=" ".join(faults))
-        return Outcome(datetime.now(UTC), ok=False, faults=tuple(faults))
+        return Outcome(datetime.now(UTC), ok=False, faults=faults)

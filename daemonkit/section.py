@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar, cast
 
-from daemonkit import files
+from daemonkit import credentials, files
 from daemonkit.inifile import Entry, Fault
 from daemonkit.units import parse_duration, parse_size, spell_duration
 
@@ -98,7 +98,8 @@ class Section:
         """Note that the key's value is wrong; ``text`` is a sentence, and says the remedy."""
         entry = self._entries.get(key)
         line = entry.line if entry else None
-        self._findings.faults.append(Fault(f"[{self._name}] {key}: {text}", line))
+        said = credentials.in_words(f"[{self._name}] {key}: {text}")
+        self._findings.faults.append(Fault(said, line))
 
     def fault_of_heading(self, text: str) -> None:
         """Note that the heading is wrong; ``text`` is a sentence, and says the remedy."""
@@ -204,8 +205,10 @@ class Section:
         return self.parsed(key, self._findings.path.absolute().parent.joinpath, default)
 
     def readable_file(self, key: str, default: Path | _Required = REQUIRED) -> Path:
-        """Answer the path of a file that is there and can be read."""
-        path = self.path(key, default)
+        """Answer the path of a file that is there and can be read: it, or the copy that
+        `daemonkit.credentials` finds.
+        """
+        path = self._find(self.path(key, default))
         self._check(key, path, files.check_readable)
         return path
 
@@ -214,32 +217,20 @@ class Section:
         self._check(key, path, files.check_readable)
 
     def optional_file(self, key: str) -> Path | None:
-        """Answer the path of a file that is there and can be read; None where none is named."""
-        path: Path | None = self.parsed(
-            key,
-            self._findings.path.absolute().parent.joinpath,
-            None,
-            shown=lambda value: str(value or ""),
-        )
+        """Answer as `readable_file`; None where no file is named."""
+        named = self._optional_path(key)
+        path = named and self._find(named)
         self._check(key, path, files.check_readable)
         return path
 
     def secret_file(self, key: str, default: Path | _Required = REQUIRED) -> str:
         """Answer the one line that is in a file, with a warning where everybody may read it."""
-        path = self.path(key, default)
-        secret = self._check(key, path, files.read_secret) or ""
-        if secret:
-            self._warn_if_exposed(path)
-        return secret
+        return self._secret_in(key, self.path(key, default))
 
     def optional_secret_file(self, key: str) -> str:
         """Answer as `secret_file`; the empty text where no file is named."""
-        absolute = self._findings.path.absolute().parent.joinpath
-        path = self.parsed(key, absolute, None, shown=lambda value: str(value or ""))
-        secret = self._check(key, path, files.read_secret) or ""
-        if secret and path is not None:
-            self._warn_if_exposed(path)
-        return secret
+        path = self._optional_path(key)
+        return "" if path is None else self._secret_in(key, path)
 
     def secret(self, key: str) -> str:
         """Answer a secret that stands in the ini file itself, or the empty text."""
@@ -259,6 +250,22 @@ class Section:
             article = "an" if key.startswith(("a", "e", "i", "o", "u")) else "a"
             self.fault(key, f"there is {article} {key}_file as well. Keep one of the two.")
         return inline or in_file
+
+    def _optional_path(self, key: str) -> Path | None:
+        absolute: Callable[[str], Path | None] = self._findings.path.absolute().parent.joinpath
+        return self.parsed(key, absolute, None, shown=lambda value: str(value or ""))
+
+    def _find(self, path: Path) -> Path:
+        """Answer the credential that is a copy of the file, if there is one."""
+        if path is None or not self._findings.check_files:  # None: there is a fault already
+            return path
+        return credentials.find(path, self._findings.path)
+
+    def _secret_in(self, key: str, path: Path) -> str:
+        secret = self._check(key, self._find(path), files.read_secret) or ""
+        if secret:
+            self._warn_if_exposed(path)
+        return secret
 
     def _warn_if_exposed(self, path: Path) -> None:
         if files.others_may_read(path):

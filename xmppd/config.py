@@ -144,6 +144,13 @@ class Config:
         first = ServedDomain(self.xmppd.domain, tls.certificate, tls.private_key, tls.client_ca)
         return (first, *self.further_domains)
 
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """All that is listened on."""
+        client = self.client
+        ports = (client.listen, client.direct_tls_listen, client.websocket_listen)
+        return (*self.component.listen, *(one for port in ports for one in port))
+
 
 def control_socket(path: Path) -> Path:
     """Answer where the daemon of a file is reached, also where the file has faults.

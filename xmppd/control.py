@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from bridgewire.jid import JID, InvalidFormat, parse_jid
 from bridgewire.session_end import MAX_REASON, is_reason
+from daemonkit import credentials
 from daemonkit import open_files as files
 from daemonkit.control import CommandError
 from daemonkit.hosts import is_address
@@ -136,6 +137,7 @@ def commands(
         "unpause": unpause,
         "reload": reload,
         "logins": logins_command(server.clients.login_records, lambda: server.config.xmppd.domain),
+        "credentials": lambda _: credentials.named(),
     }
 
 

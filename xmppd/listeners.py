@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+import errno
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 from twisted.application.service import IService, MultiService
@@ -10,8 +11,12 @@ from twisted.application.strports import service as listening_service
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IProtocol
 from twisted.internet.protocol import ServerFactory
+from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
+from daemonkit import unusable
+from daemonkit.activation import Passed
+from daemonkit.logging.events import WARNING
 from xmppd.networks import plain_address
 from xmppd.proxy_protocol import ProxiedFactory
 
@@ -45,19 +50,45 @@ class TLSAcceptor(TLSMemoryBIOFactory):
 class Listener(MultiService):
     """A port. Where it cannot be had the daemon ends, and says which one and why."""
 
-    def __init__(self, description: str, service: IService) -> None:
+    log = Logger()
+
+    def __init__(self, description: str, services: Iterable[IService]) -> None:
         super().__init__()
         self._description = description
-        service.setServiceParent(self)
+        for service in services:
+            service.setServiceParent(self)
 
     def privilegedStartService(self) -> None:
         try:
             super().privilegedStartService()
         except CannotListenError as error:
+            if error.socketError.errno in (errno.EACCES, errno.EPERM):
+                unusable.end("xmppd", _NOT_ALLOWED.format(self._description, error.port))
             raise SystemExit(
                 f"xmppd: cannot listen on {self._description}: {error.socketError}. `ss -ltnp` "
                 "says who has the port; listen in xmppd.ini says which ones xmppd wants."
             ) from None
+
+
+_NOT_ALLOWED = (
+    "cannot listen on {0}: this user may not have port {1}. systemd can open it: run `systemctl "
+    "edit xmppd.socket`, write ListenStream={1} below [Socket], and run `systemctl restart "
+    "xmppd.socket xmppd`."
+)
+_UNUSED = (
+    "systemd listens on {0} for xmppd, and no listen setting in xmppd.ini is about it: whoever "
+    "connects there is hung up on. Add a setting, or take it out of xmppd.socket (systemctl edit)."
+)
+
+
+def unused_listener(socket: Passed, reactor: Any) -> Listener:
+    """Answer what hangs up on who connects to a socket of systemd's that no setting is about.
+
+    Else they would wait for ever: systemd goes on listening, whether or not we accept anybody.
+    """
+    found = listener(str(socket), lambda _: None, reactor, places=[socket.endpoint])
+    found.log.warn(WARNING, text=_UNUSED.format(socket))
+    return found
 
 
 def listener(
@@ -67,18 +98,28 @@ def listener(
     *,
     context: Any = None,
     proxies: Container[str] | None = None,
+    places: Iterable[str] = (),
 ) -> Listener:
-    """Answer the service that listens on the endpoint ``description``.
+    """Answer the service that listens on the endpoint ``description``, or, in its place, on the
+    endpoints ``places``.
 
     ``accept`` answers the protocol for a connection from an address, or None. With ``context``,
     TLS begins with the first byte. Connections from ``proxies`` begin with a PROXY header.
     """
-    wanted = description
     factory: Any = Acceptor(accept)
     if context is not None:
         factory = TLSAcceptor(context, isClient=False, wrappedFactory=factory)
     if proxies is not None:
-        factory = ProxiedFactory(factory, proxies, wanted, reactor)
-    if description.startswith("tcp") and ":backlog=" not in description:
-        description += f":backlog={BACKLOG}"
-    return Listener(wanted, listening_service(description, factory, reactor))
+        factory = ProxiedFactory(factory, proxies, description, reactor)
+    return Listener(
+        description,
+        [
+            listening_service(_with_backlog(one), factory, reactor)
+            for one in places or (description,)
+        ],
+    )
+
+
+def _with_backlog(endpoint: str) -> str:
+    given = not endpoint.startswith("tcp") or ":backlog=" in endpoint
+    return endpoint if given else f"{endpoint}:backlog={BACKLOG}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.logger import Logger
 
 from bridgewire.identity import CertificateFault
+from daemonkit.credentials import in_words
 from daemonkit.hosts import parse_domain
 from daemonkit.ini import Setting
 from daemonkit.logging.events import WARNING
@@ -114,7 +115,7 @@ def apply(fresh: Fresh, server: Server) -> Differences:
         one for contexts in fresh.contexts.values() for one in contexts.identity.warnings
     ]
     for warning in dict.fromkeys((*fresh.config.warnings, *about_files)):
-        log.warn(WARNING, text=warning)
+        log.warn(WARNING, text=in_words(warning))
     return fresh.differences
 
 

@@ -12,7 +12,9 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
+from daemonkit.activation import passed, share
 from daemonkit.control import ControlService
+from daemonkit.credentials import in_words
 from daemonkit.logging.events import WARNING
 from daemonkit.logging.log import Log
 from daemonkit.logging.service import LoggedService
@@ -30,7 +32,7 @@ from xmppd.domain import Domain, load_contexts
 from xmppd.ending import end_for_callbridge
 from xmppd.events import READY
 from xmppd.failed_logins import FailedLogins
-from xmppd.listeners import listener
+from xmppd.listeners import listener, unused_listener
 from xmppd.login import Logins
 from xmppd.places import Places
 from xmppd.proxies import AnnouncingProxies, TrustedProxies
@@ -152,7 +154,7 @@ class Goodbye(Service):
         contexts = [one.contexts for one in self._server.domains.values() if one.contexts]
         warnings = [warning for one in contexts for warning in one.identity.warnings]
         for warning in dict.fromkeys((*config.warnings, *warnings)):
-            self.log.warn(WARNING, text=warning)
+            self.log.warn(WARNING, text=in_words(warning))
         names = [domain.name for domain in config.domains]
         self.log.info(
             READY,
@@ -186,35 +188,37 @@ class Goodbye(Service):
 
 
 def _ports(server: Server, reactor: Any) -> Iterator[IService]:
-    client = server.config.client
+    config = server.config
+    client = config.client
+    listening, unused = share(config.endpoints, passed())
+
+    def port(endpoint: str, accept: Callable[[str], Any], **more: Any) -> IService:
+        return listener(endpoint, accept, reactor, places=listening[endpoint], **more)
 
     def proxies(port: ClientPort) -> AnnouncingProxies:
         return AnnouncingProxies(lambda: server.config.client, port)
 
     for endpoint in server.config.component.listen:
-        yield listener(endpoint, server.components.accept, reactor, context=server.tls.link)
+        yield port(endpoint, server.components.accept, context=server.tls.link)
     accept = server.clients.accept
     for endpoint in client.listen:
-        yield listener(endpoint, accept, reactor, proxies=proxies("listen"))
+        yield port(endpoint, accept, proxies=proxies("listen"))
     for endpoint in client.direct_tls_listen:
-        yield listener(
-            endpoint,
-            accept,
-            reactor,
-            context=server.tls.client,
-            proxies=proxies("direct_tls_listen"),
+        yield port(
+            endpoint, accept, context=server.tls.client, proxies=proxies("direct_tls_listen")
         )
     if client.websocket_listen:
         trusted, hostname = TrustedProxies(client.trusted_proxies), server.config.xmppd.hostname
         server.site = site = make_site(server.clients, trusted, client, hostname)
         for endpoint in client.websocket_listen:
-            yield listener(
+            yield port(
                 endpoint,
                 site.accept,
-                reactor,
                 context=server.tls.websocket,
                 proxies=proxies("websocket_listen"),
             )
+    for one in unused:
+        yield unused_listener(one, reactor)
 
 
 def make_service(

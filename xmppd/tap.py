@@ -10,6 +10,7 @@ from twisted.python import usage
 
 from bridgewire.identity import CertificateFault
 from bridgewire.log_fields import FIELDS, PREFIX
+from daemonkit import unusable
 from daemonkit.ini import ConfigurationFault
 from daemonkit.logging.service import LogFault, open_log
 from xmppd.config import DEFAULT_PATH, load
@@ -27,7 +28,9 @@ class Options(usage.Options):
 
 
 def makeService(options: Options) -> IService:
-    """Answer the daemon. A configuration that cannot be used ends twistd, with every fault."""
+    """Answer the daemon. A configuration that cannot be used ends twistd, with every fault and
+    exit status 78.
+    """
     from twisted.internet import reactor
 
     reread = partial(load, Path(options["config"]))
@@ -36,4 +39,4 @@ def makeService(options: Options) -> IService:
         log = open_log(reactor, "xmppd", FIELDS, PREFIX, config.log, options.parent)
         return make_service(reactor, config, reread, log)
     except (ConfigurationFault, CertificateFault, LogFault) as fault:
-        raise SystemExit(f"xmppd: {fault}") from None
+        unusable.end("xmppd", fault)

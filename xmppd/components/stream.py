@@ -24,6 +24,7 @@ from bridgewire.parser import StreamFault
 from bridgewire.sasl import WireFault
 from bridgewire.steps import Reason, Step, StepFailure
 from bridgewire.stream import XmlStream
+from daemonkit.hosts import HostPort
 from daemonkit.terminal import printable
 from xmppd.components.admission import Refusal, Refused
 from xmppd.components.callbridge import (
@@ -43,6 +44,7 @@ from xmppd.events import (
     COMPONENT_REPLACED,
     SESSIONS_ENDED_FOR,
 )
+from xmppd.networks import plain_address
 from xmppd.troubles import Trouble
 
 if TYPE_CHECKING:
@@ -94,7 +96,8 @@ class ComponentStream:
     def connected(self) -> None:
         self._all.open.add(self)
         peer = self.stream.transport.getPeer()
-        self.peer = f"{peer.host}:{peer.port}" if hasattr(peer, "port") else str(peer)
+        known = hasattr(peer, "port")
+        self.peer = str(HostPort(plain_address(peer.host), peer.port)) if known else str(peer)
         timeout = self._all.times.registration_timeout
         self._timer = self._all.clock.callLater(timeout, self._registration_timed_out)
 

@@ -15,6 +15,7 @@ from callbridged.backends.ldap.templates import Template, parse_filter, parse_us
 from callbridged.backends.ldap.urls import DirectoryUrl, parse_url
 from callbridged.backends.tls_settings import read_authorities, read_identity
 from callbridged.scram_keys import ITERATIONS, MAX_ITERATIONS, MIN_ITERATIONS, SCHEMES
+from daemonkit import credentials
 from daemonkit.hosts import parse_name
 from daemonkit.ini import IniReader, Section
 
@@ -73,7 +74,8 @@ class LdapSettings:
     @property
     def trust(self) -> str:
         """Where the certificates of trusted authorities are, for messages."""
-        return str(self.ca or f"this system's certificate store (or set ca in {self.section})")
+        system = f"this system's certificate store (or set ca in {self.section})"
+        return credentials.in_words(str(self.ca or system))
 
 
 def read_settings(name: str, ini: IniReader) -> LdapSettings:

@@ -1,0 +1,19 @@
+"""How a daemon ends where starting it again would not help: somebody has to mend something."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+from daemonkit import credentials
+
+
+def end(program: str, fault: object) -> NoReturn:
+    """Say what is wrong on standard error and end with status 78, EX_CONFIG of sysexits.h.
+
+    The units have ``RestartPreventExitStatus=78``. A fault that may go by itself, such as a port
+    that is busy, has another status, and is tried again.
+    """
+    print(f"{program}: {credentials.in_words(str(fault))}", file=sys.stderr, flush=True)
+    raise SystemExit(os.EX_CONFIG)
