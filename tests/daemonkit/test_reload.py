@@ -15,11 +15,12 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from daemonkit import calling, reload
+from daemonkit import calling, reload, reload_ctl
 from daemonkit.ctl import Frame
 from daemonkit.ini import ConfigurationFault, Fault, Setting
 from daemonkit.reload import Differences, Reload, ReloadFault, compare
 from daemonkit.reload_ctl import add_reload_command, describe_reload
+from daemonkit.terminal import CtlFailure
 
 
 def setting(section: str, key: str, value: str, line: int = 1, mark: bytes = b"") -> Setting:
@@ -225,6 +226,7 @@ class ReloadTests(SynchronousTestCase):
 class CtlTests(SynchronousTestCase):
     """The command, and the lines of a status."""
 
+    credentials: str | None = None
     answer: dict[str, Any] = {
         "at": "2026-11-25T05:00:00+00:00",
         "ok": True,
@@ -238,7 +240,8 @@ class CtlTests(SynchronousTestCase):
         output, errors = io.StringIO(), io.StringIO()
         self.patch(sys, "stdout", output)
         self.patch(sys, "stderr", errors)
-        self.patch(calling, "call", lambda *_: {**self.answer, **answer})
+        told = {"reload": {**self.answer, **answer}, "credentials": self.credentials}
+        self.patch(calling, "call", lambda _path, command, *_timeout: told[command])
         frame = Frame("testctl", "Operates testd.", Path("/testd.ini"), "no-such-thing")
         add_reload_command(frame, lambda path: path)
         return frame.run([*argv, "reload"]), output.getvalue(), errors.getvalue()
@@ -261,6 +264,31 @@ class CtlTests(SynchronousTestCase):
         status, output, errors = self.run_ctl("--json", ok=False, faults=["one."])
         self.assertEqual((status, errors), (1, ""))
         self.assertEqual(json.loads(output)["faults"], ["one."])
+
+    def test_copies(self) -> None:
+        """Copies that systemd made are made anew by root, before the daemon is asked; others are
+        told who can do that."""
+        self.credentials = "/run/credentials/testd.service"
+        refreshed: list[str] = []
+        self.patch(reload_ctl, "refresh", refreshed.append)
+        self.patch(os, "geteuid", lambda: 0)
+        self.assertEqual(self.run_ctl(), (0, "Reloaded: nothing is new.\n", ""))
+        self.assertEqual(refreshed, ["testd.service"])
+        self.patch(os, "geteuid", lambda: 1000)
+        _, _, errors = self.run_ctl()
+        self.assertIn("run `systemctl reload testd.service`, or this as root", errors)
+        self.assertEqual(refreshed, ["testd.service"])
+
+    def test_copies_not_made(self) -> None:
+        """Where the copies cannot be made, the daemon is not asked."""
+
+        def refresh(unit: str) -> None:
+            raise CtlFailure("systemd says no.")
+
+        self.credentials = "/run/credentials/testd.service"
+        self.patch(reload_ctl, "refresh", refresh)
+        self.patch(os, "geteuid", lambda: 0)
+        self.assertEqual(self.run_ctl(), (1, "", "testctl: systemd says no.\n"))
 
     def test_described(self) -> None:
         """The status has nothing before the first; then when, and what is wrong."""

@@ -18,22 +18,27 @@ PACKAGES = {"xmppd", "callbridged", "callbridge-xmpp-common", "callbridge-xmpp-d
 ENVIRONMENT = "/usr/lib/callbridge-xmpp"
 SITE = f"{ENVIRONMENT}/lib/python3.11/site-packages"
 DAEMONS = ("xmppd", "callbridged")
+UNITS = ("xmppd.service", "xmppd.socket", "callbridged.service")
 
-#: Both daemons as their units start them, and a link between them. Each wait is for an event.
+#: Both daemons as their units start them, with the credentials that these load, and a link between
+#: them. Each wait is for an event.
 _LINK = """
 echo "127.0.0.1 xmpp1.example.com" >>/etc/hosts
 start() {
     for place in /run/$1 /var/lib/$1; do install -d -o $1 -g $1 -m 700 $place; done
+    copies=/run/credentials/$1.service
+    install -d -o $1 -g root -m 500 $copies
+    for file in /etc/$1/tls/*; do install -o $1 -m 400 $file $copies/tls_${file##*/}; done
+    [ $1 = xmppd ] || install -o $1 -m 400 /etc/$1/secret $copies/secret
     command=$(sed -n 's/^ExecStart=//p' /lib/systemd/system/$1.service)
-    setpriv --reuid $1 --regid $1 --init-groups $command >/var/log/$1.log 2>&1 &
+    CREDENTIALS_DIRECTORY=$copies \\
+        setpriv --reuid $1 --regid $1 --init-groups $command >/var/log/$1.log 2>&1 &
 }
 await() { timeout 60 bash -c "until $1; do sleep 0.1; done" || { cat /var/log/*d.log; exit 1; }; }
 start xmppd
 await 'xmppctl status >/dev/null 2>&1'
 xmppctl --json callbridge add cb1 |
     sed -n 's/.*"secret": "\\(.*\\)".*/\\1/p' >/etc/callbridged/secret
-chgrp callbridged /etc/callbridged/secret
-chmod 640 /etc/callbridged/secret
 echo "a password" | callbridgectl user add alice
 sed -i 's/^server_address =.*/server_address = xmpp1.example.com/' /etc/callbridged/callbridged.ini
 start callbridged
@@ -93,9 +98,7 @@ class InstalledTests(SynchronousTestCase):
         self.assertNotEqual(asked, [])
         for line in asked:
             self.assertNotRegex(line, r"\b(re)?start\b|\benable\b")
-        found = installed().run(
-            "find /etc/systemd -name xmppd.service -o -name callbridged.service"
-        )
+        found = installed().run("find /etc/systemd -name 'xmppd.*' -o -name callbridged.service")
         self.assertEqual(found, "")
 
     def test_users_and_places(self) -> None:
@@ -103,6 +106,8 @@ class InstalledTests(SynchronousTestCase):
         for name in DAEMONS:
             said = installed().run(f"id -un {name}; stat -c '%A %U %G' /etc/{name}/tls")
             self.assertEqual(said, f"{name}\ndrwxr-x--- root {name}\n")
+        said = installed().run("stat -c '%A %U %s' /etc/callbridged/secret")
+        self.assertEqual(said, "-rw------- root 0\n")
 
     def test_libraries(self) -> None:
         """Every module can be loaded, and those of the user backends, by the daemon's user."""
@@ -149,11 +154,22 @@ class InstalledTests(SynchronousTestCase):
 
     def test_units(self) -> None:
         """systemd finds nothing wrong with the units, and their programs are there."""
+        for unit in UNITS:
+            said = installed().run(f"systemd-analyze --man=yes verify /lib/systemd/system/{unit}")
+            self.assertEqual(said, "")
+            print(f"systemd-analyze verify {unit}: nothing to say")
+
+    def test_sandbox(self) -> None:
+        """The exposure of both daemons is at most 1.5, of 10 (systemd-analyze security)."""
         for name in DAEMONS:
             said = installed().run(
-                f"systemd-analyze --man=yes verify /lib/systemd/system/{name}.service"
+                "systemd-analyze security --no-pager --offline=yes --threshold=15 "
+                f"/lib/systemd/system/{name}.service"
             )
-            self.assertEqual(said, "")
+            exposure = said.splitlines()[-1]
+            print(f"systemd-analyze security {exposure}")
+            found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", exposure)
+            self.assertLessEqual(float(found[1]) if found else 10.0, 1.5)
 
 
 class LifeTests(SynchronousTestCase):
@@ -177,7 +193,7 @@ class LifeTests(SynchronousTestCase):
             shutil.copy(certificate, tls / f"{name}.crt")
             shutil.copy(key, tls / f"{name}.key")
             shutil.copy(ca.certificate_path, tls / "ca.crt")
-            self.root.run(f"chown root:{daemon} /etc/{daemon}/tls/*; chmod 640 /etc/{daemon}/tls/*")
+            self.root.run(f"chown root:root /etc/{daemon}/tls/*; chmod 600 /etc/{daemon}/tls/*")
         said = self.root.run(_LINK)
         self.assertIn("connected to xmpp1.example.com:5223 (secure)", said)
         self.assertNotIn("Unable to write to plugin cache", said)
