@@ -9,15 +9,22 @@ from __future__ import annotations
 import os
 import socket
 import stat
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from struct import pack
 
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import LogLevel
 
 from daemonkit.logging.line import Line
 
 SOCKET = Path("/run/systemd/journal/socket")
+
+#: Entries that wait for a journald that is behind or away, and seconds between attempts. Its socket
+#: may have a queue of no more than ten (``net.unix.max_dgram_qlen``).
+MAX_LATER = 1000
+RETRY = 0.1
 
 #: Of syslog(3).
 PRIORITIES = {
@@ -30,22 +37,47 @@ PRIORITIES = {
 
 
 class JournalSink:
-    """Writes lines to journald. It neither waits nor remembers: what cannot be sent is lost."""
+    """Sends lines to journald, and never waits for it: what it does not take yet is sent later."""
 
-    def __init__(self, identifier: str, prefix: str, path: Path = SOCKET) -> None:
+    def __init__(
+        self, clock: IReactorTime, identifier: str, prefix: str, path: Path = SOCKET
+    ) -> None:
         """``identifier``: ``SYSLOG_IDENTIFIER``; ``prefix``: of our own fields, like ``XMPP_``."""
+        self._clock = clock
         self._path = os.fspath(path)
         self._identifier = identifier
         self._prefix = prefix
+        self._later: deque[bytes] = deque()
+        self._retry: IDelayedCall | None = None
         # Not connected: a journald that was restarted may have another socket.
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
 
     def write(self, line: Line) -> None:
-        """Send one entry. Raises OSError, BlockingIOError where journald is behind."""
-        self._socket.sendto(entry(line, self._identifier, self._prefix), self._path)
+        """Send one entry, now or later. Raises OSError where too many wait for that."""
+        if len(self._later) >= MAX_LATER:
+            self._socket.sendto(self._later[0], self._path)
+            self._later.popleft()
+        self._later.append(entry(line, self._identifier, self._prefix))
+        self._send()
+
+    def _send(self) -> None:
+        try:
+            while self._later:
+                self._socket.sendto(self._later[0], self._path)
+                self._later.popleft()
+        except OSError:  # journald is behind, or away
+            if self._retry is None:
+                self._retry = self._clock.callLater(RETRY, self._try_again)
+
+    def _try_again(self) -> None:
+        self._retry = None
+        self._send()
 
     def close(self) -> None:
-        """Close the socket."""
+        """Close the socket. What was not sent is lost."""
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
         self._socket.close()
 
 

@@ -57,6 +57,7 @@ class Log:
         Raises:
             OSError: the file cannot be written to.
         """
+        self._clock = clock
         self._identifier = identifier
         self._fields = fields
         self._prefix = prefix
@@ -70,7 +71,7 @@ class Log:
         """Answer what writes to where ``settings`` say; for `take`. Raises OSError."""
         to = resolve(settings.to, os.environ)
         if to == "journald":
-            return JournalSink(self._identifier, self._prefix)
+            return JournalSink(self._clock, self._identifier, self._prefix)
         form = as_json if settings.format == "json" else as_text
         return open_file(to, form) if isinstance(to, Path) else open_stderr(form)
 

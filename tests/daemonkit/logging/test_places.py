@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -9,13 +10,14 @@ import stat
 from pathlib import Path
 from struct import unpack_from
 
+from twisted.internet.task import Clock
 from twisted.logger import LogLevel
 from twisted.trial.unittest import SynchronousTestCase
 
 from daemonkit.ini import ConfigurationFault, IniReader
 from daemonkit.logging.event import Event
 from daemonkit.logging.events import OTHER
-from daemonkit.logging.journal import JournalSink, is_output
+from daemonkit.logging.journal import MAX_LATER, RETRY, JournalSink, is_output
 from daemonkit.logging.line import Line
 from daemonkit.logging.settings import LogSettings, read_log
 from daemonkit.logging.stream import StreamSink, as_json, as_text, open_file
@@ -54,11 +56,12 @@ class JournalTests(SynchronousTestCase):
     """journald's end of the socket is ours."""
 
     def setUp(self) -> None:
+        self.clock = Clock()
         self.path = Path(self.mktemp())
         self.journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self.addCleanup(self.journal.close)
         self.journal.bind(str(self.path))
-        self.sink = JournalSink("xmppd", "XMPP_", self.path)
+        self.sink = JournalSink(self.clock, "xmppd", "XMPP_", self.path)
         self.addCleanup(self.sink.close)
 
     def test_entry(self) -> None:
@@ -95,21 +98,48 @@ class JournalTests(SynchronousTestCase):
         self.sink.write(Line(0.0, LogLevel.info, _SAID, "ü" * 4096, fields, "\n🙂" * 16384))
         self.assertEqual(len(parsed(self.journal.recv(1 << 20))), 25)
 
+    def received(self) -> list[bytes]:
+        """The messages that are there."""
+        found = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                found.append(parsed(self.journal.recv(1 << 20))["MESSAGE"])
+        return found
+
+    def write(self, *numbers: int) -> None:
+        for number in numbers:
+            self.sink.write(Line(0.0, LogLevel.info, _SAID, str(number)))
+
     def test_behind(self) -> None:
-        """A journald that is behind is not waited for, and one that comes back is found."""
+        """A journald that is behind is not waited for, and gets all of it, in order."""
+        self.write(*range(MAX_LATER))
+        found: list[bytes] = []
+        while self.clock.getDelayedCalls():
+            found += self.received()
+            self.clock.advance(RETRY)
+        found += self.received()
+        self.assertEqual(found, [b"%d" % number for number in range(MAX_LATER)])
+
+    def test_too_far_behind(self) -> None:
+        """No more is kept than that, and what is lost is known to be."""
         with self.assertRaises(BlockingIOError):
-            for _ in range(100_000):
-                self.sink.write(_LINE)
+            self.write(*range(100_000))
+        self.assertEqual(len(self.sink._later), MAX_LATER)
+
+    def test_away(self) -> None:
+        """A journald that was away gets what was said meanwhile, also at another socket."""
         self.journal.close()
-        with self.assertRaises(ConnectionRefusedError):
-            self.sink.write(_LINE)
+        self.write(1)
         self.path.unlink()
-        with self.assertRaises(FileNotFoundError):
-            self.sink.write(_LINE)
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as again:
-            again.bind(str(self.path))
-            self.sink.write(_LINE)
-            self.assertIn(b"MESSAGE=alice", again.recv(65536))
+        self.write(2)
+        self.clock.advance(RETRY)
+        self.journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self.addCleanup(self.journal.close)
+        self.journal.bind(str(self.path))
+        self.write(3)
+        self.assertEqual(self.received(), [b"1", b"2", b"3"])
+        self.clock.advance(RETRY)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_output(self) -> None:
         """That our output goes to journald is what systemd says, and true."""
