@@ -61,7 +61,7 @@ def load_identity(certificate: Path, private_key: Path, *, now: datetime | None 
     """
     faults: list[str] = []
     chain = _collect(faults, _read_certificates, certificate)
-    key = _collect(faults, _read_key, private_key)
+    key = _collect(faults, load_key, private_key)
     if chain and key:
         mismatch = _mismatch(certificate, private_key, chain, key)
         if mismatch:
@@ -129,7 +129,8 @@ def _read_certificates(path: Path) -> list[x509.Certificate]:
         ) from None
 
 
-def _read_key(path: Path) -> PrivateKey:
+def load_key(path: Path) -> PrivateKey:
+    """Read a private key (PEM). Raises CertificateFault."""
     pem = _read(path)
     if b"PRIVATE KEY-----" not in pem:
         raise CertificateFault(

@@ -134,16 +134,17 @@ def control_socket(path: Path) -> Path:
     return find_socket(path, "callbridge", _DEFAULT_SOCKET)
 
 
-def load(path: Path, *, check_files: bool = True) -> Config:
+def load(path: Path, *, check_files: bool = True, text: str | None = None) -> Config:
     """Read the file and check all of it.
 
     ``check_files`` False leaves alone the files that it names, for callbridgectl; the secret is
-    then empty unless it stands in the ini file itself.
+    then empty unless it stands in the ini file itself. ``text``: what is to stand in the file,
+    instead of what does.
 
     Raises:
         ConfigurationFault: with every fault of the file.
     """
-    reader = IniReader(path, check_files=check_files)
+    reader = IniReader(path, check_files=check_files, text=text)
     tls = reader.section("tls")
     config = Config(
         _callbridge(reader.section("callbridge")),

@@ -9,6 +9,7 @@ from typing import Any
 from callbridged import ending_ctl, guessing_ctl, users
 from callbridged.check import ctl as check_ctl
 from callbridged.config import DEFAULT_PATH, NO_GUESTS, control_socket, load
+from callbridged.setup.ctl import add_setup_command
 from daemonkit.calling import call
 from daemonkit.ctl import Frame, show
 from daemonkit.logins_ctl import add_logins_command
@@ -17,6 +18,8 @@ from daemonkit.terminal import paint, pairs, table, wrapped
 
 EXAMPLES = """\
 examples:
+  callbridgectl setup --join cb1.join --user alice
+      First: with the file that xmppctl setup made on the XMPP server.
   callbridgectl status
   callbridgectl check
       What is wrong, at which XMPP server, and what to do about it.
@@ -54,6 +57,7 @@ def make_frame() -> Frame:
         "callbridge-xmpp",
         EXAMPLES,
     )
+    add_setup_command(frame)
     frame.command("status", status, "the links to XMPP servers, and who can log in")
     check_ctl.add_commands(frame)
     frame.command("config", config, "every setting, its value and where it comes from")

@@ -9,7 +9,7 @@ from pathlib import Path
 from bridgewire.username import parse_username
 from callbridged.backends.file import FileBackendFactory
 from callbridged.backends.users_file import MAX_FILE, Users, parse, put
-from callbridged.config import load
+from callbridged.config import Config, load
 from callbridged.ending_ctl import TIMEOUT, said_of
 from callbridged.scram_keys import ITERATIONS, MAX_ITERATIONS, MIN_ITERATIONS, SCHEMES, ScramKeys
 from callbridged.scram_text import format_keys
@@ -85,14 +85,39 @@ def _give_password(
     path = _path(options)
     users, _ = _read(path)
     check(users, name, path)  # before the question, and again before the answer counts
-    keys = _ask(options)
+    store(path, name, derive(ask(name), options.iterations), check)
+    show(options, {"user": name}, lambda: [f"{name} {outcome}."])
+
+
+def ask(name: str) -> str:
+    """Answer the password that is typed for a user. Raises CtlFailure."""
+    return read_secret(f"Password for {name}", confirm=True)
+
+
+def derive(password: str, iterations: int = ITERATIONS) -> dict[str, ScramKeys]:
+    """Answer the keys of a password. Raises CtlFailure where it cannot be one."""
+    return {mechanism: _derive(mechanism, password, iterations) for mechanism in SCHEMES}
+
+
+def is_there(path: Path, name: str) -> bool:
+    """True where the file has the user, be it in a broken line. Raises CtlFailure."""
+    users, _ = _read(path)
+    return name in users.keys or name in users.broken
+
+
+def store(
+    path: Path,
+    name: str,
+    keys: dict[str, ScramKeys],
+    check: Callable[[Users, str, Path], None] | None = None,
+) -> None:
+    """Put a user's keys into the file, if ``check`` (by default: is it new?) does not refuse."""
 
     def change(content: bytes, users: Users) -> bytes:
-        check(users, name, path)
+        (check or _check_absent)(users, name, path)
         return put(content, name, keys)
 
     _change(path, change)
-    show(options, {"user": name}, lambda: [f"{name} {outcome}."])
 
 
 def delete(options: argparse.Namespace) -> None:
@@ -155,7 +180,12 @@ def scram(options: argparse.Namespace) -> None:
 
 
 def _path(options: argparse.Namespace) -> Path:
-    backends = load(options.config, check_files=False).users.backends
+    return file_of(load(options.config, check_files=False))
+
+
+def file_of(config: Config) -> Path:
+    """Answer the users file. Raises CtlFailure where users come from elsewhere only."""
+    backends = config.users.backends
     for backend in backends:
         if isinstance(backend.factory, FileBackendFactory):
             path: Path = backend.argument
@@ -165,11 +195,6 @@ def _path(options: argparse.Namespace) -> Path:
         f"users come from {names}, and this command changes files only. Change them where they are "
         "kept, or add file:PATH to backend in [users]."
     )
-
-
-def _ask(options: argparse.Namespace) -> dict[str, ScramKeys]:
-    password = read_secret(f"Password for {options.name}", confirm=True)
-    return {mechanism: _derive(mechanism, password, options.iterations) for mechanism in SCHEMES}
 
 
 def _derive(mechanism: str, password: str, iterations: int) -> ScramKeys:

@@ -40,9 +40,12 @@ class IniReader:
     is something that the daemon can live with.
     """
 
-    def __init__(self, path: Path, *, check_files: bool = True) -> None:
-        """Raises ConfigurationFault where the file cannot be read at all."""
-        self._file = parse(_read(path))
+    def __init__(self, path: Path, *, check_files: bool = True, text: str | None = None) -> None:
+        """Raises ConfigurationFault where the file cannot be read at all.
+
+        ``text``: what is to stand in it, and need not yet.
+        """
+        self._file = parse(read_text(path) if text is None else text)
         self.findings = Findings(path, check_files, list(self._file.faults))
         self._sections: dict[str, Section] = {}
 
@@ -87,7 +90,8 @@ def find_socket(path: Path, section: str, default: Path) -> Path:
     return IniReader(path, check_files=False).section(section).socket("control_socket", default)
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Answer what is in the file. Raises ConfigurationFault."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE)

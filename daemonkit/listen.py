@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -65,6 +66,12 @@ def parse_listen(text: str) -> str:
             "tcp:5223:interface=192.0.2.1, tcp6:5223 or systemd:domain=INET:index=0."
         ) from None
     return text
+
+
+def listening_ports(endpoints: Sequence[str]) -> list[int]:
+    """Answer the TCP ports of endpoint strings; those of systemd tell none."""
+    ports = [int(match["port"]) for one in endpoints if (match := _TCP_PORT.match(one))]
+    return [port for port in ports if port]
 
 
 def _check_systemd(text: str, rest: str) -> None:

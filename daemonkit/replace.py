@@ -26,13 +26,16 @@ def directory_lock(path: Path) -> Iterator[None]:
         os.close(directory)
 
 
-def replace_file(path: Path, content: bytes, account: str | None = None) -> None:
+def replace_file(
+    path: Path, content: bytes, account: str | None = None, *, public: bool = False
+) -> None:
     """Put ``content`` in the place of what is at ``path``, or make it.
 
     A file that is there keeps its owner and its mode, but for what others may do, which is
     nothing. A new one is for its owner alone (0600). Made by root, it belongs to the owner of its
     directory; where that is root too, the group of ``account`` may read it (0640), so that a
-    daemon that runs as that user can.
+    daemon that runs as that user can. ``public``: there is no secret in it, and others may read a
+    new one (0644), and one that they could read before.
 
     Raises:
         OSError: nothing was changed. PermissionError also where the owner could not be kept.
@@ -40,18 +43,19 @@ def replace_file(path: Path, content: bytes, account: str | None = None) -> None
     path = path.resolve()  # through a symbolic link: the link stays, the file is replaced
     with suppress(FileNotFoundError):
         there = path.stat()
-        mode = stat.S_IMODE(there.st_mode) & 0o660
+        mode = stat.S_IMODE(there.st_mode) & (0o664 if public else 0o660)
         _write(path, content, mode, (there.st_uid, there.st_gid))
         return
+    mode = 0o644 if public else 0o600
     if os.geteuid() != 0:
-        _write(path, content, 0o600, None)
+        _write(path, content, mode, None)
         return
     above = path.parent.stat()
     known = find_account(account) if above.st_uid == 0 else None
     if known is None:
-        _write(path, content, 0o600, (above.st_uid, above.st_gid))
+        _write(path, content, mode, (above.st_uid, above.st_gid))
     else:
-        _write(path, content, 0o640, (0, known.pw_gid))
+        _write(path, content, mode | 0o040, (0, known.pw_gid))
 
 
 def find_account(name: str | None) -> pwd.struct_passwd | None:

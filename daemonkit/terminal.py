@@ -45,6 +45,21 @@ def read_secret(prompt: str, *, confirm: bool = False) -> str:
     return secret
 
 
+def ask(prompt: str, default: str = "") -> str:
+    """Answer the line that a person types at the terminal, or the default for an empty one.
+
+    Raises:
+        CtlFailure: nothing was typed, and there is no default; or the input has ended.
+    """
+    try:
+        answer = input(f"{prompt}{f' [{default}]' if default else ''}: ").strip() or default
+    except EOFError:
+        answer = ""
+    if not answer:
+        raise CtlFailure("nothing was typed, and nothing was changed.")
+    return answer
+
+
 def coloured(stream: TextIO) -> bool:
     """True where ``stream`` is a terminal and nobody asked for plain text (no-color.org)."""
     return (

@@ -22,6 +22,8 @@ from xmppd.web.urls import (
 )
 
 DEFAULT_PATH = Path("/etc/xmppd/xmppd.ini")
+#: Where the certificate of Call Bridges' authority is, unless another place is set.
+AUTHORITY = Path("/etc/xmppd/tls/ca.crt")
 _DEFAULT_SOCKET = Path("/run/xmppd/control.sock")
 
 #: Domains of one server, the first one included.
@@ -161,15 +163,16 @@ def control_socket(path: Path) -> Path:
     return find_socket(path, "xmppd", _DEFAULT_SOCKET)
 
 
-def load(path: Path, *, check_files: bool = True) -> Config:
+def load(path: Path, *, check_files: bool = True, text: str | None = None) -> Config:
     """Read the file and check all of it.
 
-    ``check_files`` False leaves alone the files that it names, for xmppctl.
+    ``check_files`` False leaves alone the files that it names, for xmppctl. ``text``: what is to
+    stand in the file, instead of what does.
 
     Raises:
         ConfigurationFault: with every fault of the file.
     """
-    reader = IniReader(path, check_files=check_files)
+    reader = IniReader(path, check_files=check_files, text=text)
     xmppd = reader.section("xmppd")
     tls = reader.section("tls")
     component = reader.section("component")
@@ -188,7 +191,7 @@ def load(path: Path, *, check_files: bool = True) -> Config:
         Tls(
             certificate=tls.readable_file("certificate", Path("/etc/xmppd/tls/xmpp.crt")),
             private_key=tls.readable_file("private_key", Path("/etc/xmppd/tls/xmpp.key")),
-            callbridge_ca=tls.readable_file("callbridge_ca", Path("/etc/xmppd/tls/ca.crt")),
+            callbridge_ca=tls.readable_file("callbridge_ca", AUTHORITY),
             callbridge_certificate=tls.choice(
                 "callbridge_certificate", get_args(ClientCertificate), "required"
             ),

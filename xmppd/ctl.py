@@ -20,9 +20,15 @@ from xmppd.ctl_callbridges import add_callbridge_commands
 from xmppd.ctl_networks import add_network_commands, connections, pauses
 from xmppd.ctl_sessions import add_session_commands, local_time
 from xmppd.ctl_troubles import describe_trouble, trouble_rows
+from xmppd.setup.ctl import add_setup_command
+from xmppd.setup.join_ctl import add_join_command
 
 EXAMPLES = """\
 examples:
+  xmppctl setup
+      First: names, certificates, a Call Bridge, DNS records; it asks for them.
+  xmppctl callbridge join cb1
+      Make the file that brings a Call Bridge its secret and certificate.
   xmppctl callbridge add cb1
       Let the Call Bridge cb1 connect. Prints the secret that was made for it:
       give it to the Call Bridge as its secret_file, and to the other servers.
@@ -58,7 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def make_frame() -> Frame:
     """Answer the command with its parser, of which its manual page and completion are made, too."""
     frame = Frame("xmppctl", "Operates xmppd.", DEFAULT_PATH, "callbridge-xmpp", EXAMPLES)
-    add_callbridge_commands(frame)
+    add_setup_command(frame)
+    add_join_command(frame, add_callbridge_commands(frame))
     frame.command("status", status, "shows server, links, sessions and logins")
     add_reload_command(frame, control_socket)
     add_session_commands(frame)

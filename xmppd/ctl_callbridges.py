@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from daemonkit import calling
-from daemonkit.ctl import Frame, show
+from daemonkit.ctl import Frame, Group, show
 from daemonkit.hosts import parse_domain
 from daemonkit.replace import replace_file
 from daemonkit.terminal import CtlFailure, pairs, read_secret, table, wrapped
@@ -43,8 +43,8 @@ _NEXT = (
 _FIRST = "default: the one under [xmppd] in the configuration"
 
 
-def add_callbridge_commands(frame: Frame) -> None:
-    """Add the group of commands."""
+def add_callbridge_commands(frame: Frame) -> Group:
+    """Add the group of commands, and answer it."""
     group = frame.group("callbridge", "says which Call Bridges may connect, and with which secret")
 
     def command(
@@ -81,13 +81,14 @@ def add_callbridge_commands(frame: Frame) -> None:
     for parser in (adding, secret, removing, rotating):
         parser.add_argument("--domain", metavar="DOMAIN", help=f"its XMPP domain ({_FIRST})")
     listing.add_argument("--domain", metavar="DOMAIN", help="of this XMPP domain only")
+    return group
 
 
 def add(options: Namespace) -> None:
     """Make a secret and print it, this once."""
     config = _config(options)
-    name, domain = _address(options, config)
-    secret = _registry(config).add(domain, name)
+    name, domain = address(options, config)
+    secret = open_registry(config).add(domain, name)
     answer = {"callbridge": name, "domain": domain, "secret": secret}
     show(options, answer, lambda: pairs((key.capitalize(), answer[key]) for key in answer))
 
@@ -95,9 +96,9 @@ def add(options: Namespace) -> None:
 def add_secret(options: Namespace) -> None:
     """Take a secret that was made elsewhere."""
     config = _config(options)
-    name, domain = _address(options, config)
+    name, domain = address(options, config)
     secret = read_secret(f"Secret of {name}", confirm=True).strip()
-    new = _registry(config).add_secret(domain, name, secret)
+    new = open_registry(config).add_secret(domain, name, secret)
     text = (
         f"{name}.{domain} may connect."
         if new
@@ -110,8 +111,8 @@ def add_secret(options: Namespace) -> None:
 def rotate(options: Namespace) -> None:
     """Let a new secret count as well as the old one, or end that."""
     config = _config(options)
-    registry = _registry(config)
-    name, domain = _address(options, config, registry.domains())
+    registry = open_registry(config)
+    name, domain = address(options, config, registry.domains())
     answer = {"callbridge": name, "domain": domain}
     if options.abort:
         registry.abort(domain, name)
@@ -154,7 +155,7 @@ def _write(path: Path, secret: str, undo: Callable[[], None]) -> str:
 def list_callbridges(options: Namespace) -> None:
     """Names and states; ``state`` is None in JSON where no daemon says."""
     config = _config(options)
-    registry = _registry(config)
+    registry = open_registry(config)
     served = [domain.name for domain in config.domains]
     # A domain that is not served any more may have left names behind.
     every = [*served, *(one for one in registry.domains() if one not in served)]
@@ -211,8 +212,8 @@ def list_callbridges(options: Namespace) -> None:
 def delete(options: Namespace) -> None:
     """Take the name out, and let a running daemon close its link."""
     config = _config(options)
-    registry = _registry(config)
-    name, domain = _address(options, config, registry.domains())
+    registry = open_registry(config)
+    name, domain = address(options, config, registry.domains())
     if not registry.delete(domain, name):
         known = ", ".join(registry.names(domain)) or "none"
         raise CtlFailure(
@@ -237,7 +238,7 @@ def delete(options: Namespace) -> None:
     )
 
 
-def _address(
+def address(
     options: Namespace, config: Config, more_domains: Sequence[str] = ()
 ) -> tuple[str, str]:
     """The Call Bridge's name, and which domain it is to be in."""
@@ -263,7 +264,8 @@ def _domain(options: Namespace, known: Sequence[str]) -> str:
     return domain
 
 
-def _registry(config: Config) -> Registry:
+def open_registry(config: Config) -> Registry:
+    """Answer the registry of this configuration."""
     return Registry(config.xmppd.state_directory, config.xmppd.domain)
 
 

@@ -13,9 +13,12 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from bridgewire import issuing
+from bridgewire.issuing import certificate_pem, key_pem, key_usage, make_key
 
 #: id-on-dnsSRV, the OtherName that carries an SRV-ID (RFC 4985).
 SRV_NAME = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.7")
@@ -39,8 +42,8 @@ class CertificateAuthority:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.parent = parent
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _common_name(name)
+        self._key = make_key()
+        self._name = issuing.common_name(name)
         now = datetime.now(UTC)
         builder = (
             x509.CertificateBuilder()
@@ -52,7 +55,7 @@ class CertificateAuthority:
             .not_valid_before(now - timedelta(days=3650))
             .not_valid_after(not_after or now + timedelta(days=3650))
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .add_extension(_key_usage(authority=True), critical=True)
+            .add_extension(key_usage(authority=True), critical=True)
             .add_extension(
                 x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
             )
@@ -62,7 +65,7 @@ class CertificateAuthority:
         file_name = name.lower().replace(" ", "-")
         #: The authority's own certificate: what ``callbridge_ca`` and ``xmpp_ca`` name.
         self.certificate_path = directory / f"{file_name}.crt"
-        self.certificate_path.write_bytes(_pem(self.certificate))
+        self.certificate_path.write_bytes(certificate_pem(self.certificate))
 
     def intermediate(
         self, name: str = "Test Intermediate CA", *, not_after: datetime | None = None
@@ -93,20 +96,20 @@ class CertificateAuthority:
         must be aware; the default is from an hour ago for thirty days. ``client`` and ``server``
         choose the extended key usages, and ``chain=False`` leaves the intermediates out.
         """
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = make_key()
         now = datetime.now(UTC)
         not_after = not_after or now + timedelta(days=30)
         not_before = not_before or min(now, not_after) - timedelta(hours=1)
         builder = (
             x509.CertificateBuilder()
-            .subject_name(_common_name(common_name or file_name))
+            .subject_name(issuing.common_name(common_name or file_name))
             .issuer_name(self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(not_before)
             .not_valid_after(not_after)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_key_usage(authority=False), critical=True)
+            .add_extension(key_usage(authority=False), critical=True)
         )
         names: list[x509.GeneralName] = [
             *(x509.DNSName(name) for name in dns),
@@ -125,7 +128,7 @@ class CertificateAuthority:
         certificate_path = self.directory / f"{file_name}.crt"
         key_path = self.directory / f"{file_name}.key"
         certificates = [self._sign(builder), *(self._chain() if chain else [])]
-        certificate_path.write_bytes(b"".join(map(_pem, certificates)))
+        certificate_path.write_bytes(certificate_pem(*certificates))
         _write_key(key_path, key)
         return certificate_path, key_path
 
@@ -139,24 +142,6 @@ class CertificateAuthority:
         return builder.sign(self._key, hashes.SHA256())
 
 
-def _common_name(name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-
-
-def _key_usage(*, authority: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not authority,
-        key_cert_sign=authority,
-        crl_sign=authority,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
 def _ia5string(text: str) -> bytes:
     """DER: tag 22, the length, the ASCII bytes."""
     content = text.encode("ascii")
@@ -165,16 +150,7 @@ def _ia5string(text: str) -> bytes:
     return bytes([0x16, len(content)]) + content
 
 
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
-
-
 def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
     path.unlink(missing_ok=True)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(pem)
+        file.write(key_pem(key))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterator
+from pathlib import Path
 
 from daemonkit.ctl import Frame, argument, show
-from daemonkit.hosts import parse_host_port
+from daemonkit.hosts import HostPort, parse_host_port
 from daemonkit.ini import ConfigurationFault
 from xmppd.check import conditions
 from xmppd.check.condition import Condition, Result, failure, success
@@ -33,7 +34,7 @@ def add_check_command(frame: Frame) -> None:
 
 def check(options: Namespace) -> int:
     """Print every condition; 1 if one does not hold."""
-    found = list(_conditions(options))
+    found = list(every_condition(options.config, options.nameserver))
     show(
         options,
         [one.as_json() for one in found],
@@ -42,17 +43,18 @@ def check(options: Namespace) -> int:
     return 1 if any(one.result is Result.FAILURE for one in found) else 0
 
 
-def _conditions(options: Namespace) -> Iterator[Condition]:
+def every_condition(path: Path, nameserver: HostPort | None = None) -> Iterator[Condition]:
+    """Answer all that can be said of the server whose configuration is at ``path``."""
     # Here, as it takes a while to load, and the other commands do not need it.
     from xmppd.check.records import records
 
     try:
-        config = load(options.config)
+        config = load(path)
     except ConfigurationFault as fault:
         for one in fault.faults:
             yield failure("configuration", f"{fault.path}, {one}")
         return
-    yield success("configuration", f"{options.config} can be used.")
+    yield success("configuration", f"{path} can be used.")
     daemon, status = conditions.running(config)
     yield daemon
     if status is not None:
@@ -60,6 +62,6 @@ def _conditions(options: Namespace) -> Iterator[Condition]:
     yield from conditions.certificates(config)
     yield from conditions.registry(config)
     yield from conditions.ports(config, held=status is not None)
-    yield from records(config, options.nameserver)
+    yield from records(config, nameserver)
     yield from conditions.limits(status)
     yield from conditions.clock()

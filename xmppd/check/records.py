@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from collections.abc import Iterator, Sequence
 
@@ -12,12 +11,12 @@ import dns.nameserver
 import dns.resolver
 
 from daemonkit.hosts import HostPort, parse_name
+from daemonkit.listen import listening_ports
 from xmppd.check.condition import Condition, failure, success, warning
 from xmppd.config import Config
 
 #: Seconds for one question.
 TIMEOUT = 5.0
-_PORT = re.compile(r"tcp6?:(?:port=)?(\d+)")
 
 
 def records(config: Config, nameserver: HostPort | None) -> Iterator[Condition]:
@@ -51,9 +50,13 @@ def records(config: Config, nameserver: HostPort | None) -> Iterator[Condition]:
         yield warning(f"addresses of {host}", "there is no A and no AAAA record.", remedy)
     for domain in config.domains:
         for service, ports, needed in (
-            ("_xmpp-component._tcp", _ports(config.component.listen), True),
-            ("_xmpp-client._tcp", _ports(config.client.listen), bool(config.client.listen)),
-            ("_xmpps-client._tcp", _ports(config.client.direct_tls_listen), False),
+            ("_xmpp-component._tcp", listening_ports(config.component.listen), True),
+            (
+                "_xmpp-client._tcp",
+                listening_ports(config.client.listen),
+                bool(config.client.listen),
+            ),
+            ("_xmpps-client._tcp", listening_ports(config.client.direct_tls_listen), False),
         ):
             if needed or ports:
                 yield _srv(asked, f"{service}.{parse_name(domain.name)}", host, ports)
@@ -95,7 +98,3 @@ def _ask(resolver: dns.resolver.Resolver, name: str, kind: str) -> list[str]:
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         return []
     return [record.to_text() for record in answer]
-
-
-def _ports(endpoints: Sequence[str]) -> list[int]:
-    return [int(match[1]) for one in endpoints if (match := _PORT.match(one))]

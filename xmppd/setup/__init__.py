@@ -1,0 +1,1 @@
+"""``xmppctl setup``: from an installed package to a server that can be started."""
