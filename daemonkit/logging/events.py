@@ -11,6 +11,13 @@ OTHER = Event(
     "",
     limit=Limit((), each=1000, in_all=1000),
 )
+PRINTED = Event(
+    "printed",
+    "{log_io}",
+    "The daemon, or a library, has printed this on its standard error: mostly why it cannot start, "
+    "or has ended.",
+    limit=Limit((), each=1000, in_all=1000),
+)
 INTERNAL_ERROR = Event(
     "internal-error",
     "an internal error",

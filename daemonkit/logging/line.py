@@ -15,7 +15,7 @@ from typing import Any
 from twisted.logger import LogLevel, formatEvent
 
 from daemonkit.logging.event import Event
-from daemonkit.logging.events import INTERNAL_ERROR, OTHER
+from daemonkit.logging.events import INTERNAL_ERROR, OTHER, PRINTED
 
 #: Characters of a text, of a field, and of a traceback; the middle of that is left out.
 MAX_TEXT = 4096
@@ -72,7 +72,9 @@ def event_of(event: Mapping[str, Any]) -> Event:
     told = event.get("log_format")
     if isinstance(told, Event):
         return told
-    return INTERNAL_ERROR if "log_failure" in event else OTHER
+    if "log_failure" in event:
+        return INTERNAL_ERROR
+    return PRINTED if event.get("log_namespace") == "stderr" else OTHER
 
 
 def make_line(event: dict[str, Any], about: Mapping[str, object], names: Container[str]) -> Line:

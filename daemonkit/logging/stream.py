@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 
+from daemonkit.logging.events import PRINTED
 from daemonkit.logging.line import Line
 
 #: rw-r-----; the umask may take more of it.
@@ -58,12 +60,26 @@ class StreamSink:
         self._file.close()
 
 
+class FileSink(StreamSink):
+    """Writes lines to a file, and what was printed on stderr also there.
+
+    Who starts a daemon, and sees it end, looks there.
+    """
+
+    def write(self, line: Line) -> None:
+        """Write it all. Raises OSError: a part of it may be there then."""
+        if line.event is PRINTED:
+            with contextlib.suppress(OSError):
+                os.write(2, f"{line.text}\n".encode("utf-8", "replace"))
+        super().write(line)
+
+
 def open_stderr(form: Format) -> StreamSink:
     """Answer what writes to the stderr that we were started with, whatever becomes of ours."""
     return StreamSink(os.dup(2), form)
 
 
-def open_file(path: Path, form: Format) -> StreamSink:
+def open_file(path: Path, form: Format) -> FileSink:
     """Answer what writes to the end of a file, which is made if need be. Raises OSError."""
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
-    return StreamSink(os.open(path, flags, _MODE), form)
+    return FileSink(os.open(path, flags, _MODE), form)

@@ -127,16 +127,18 @@ class StartTests(SynchronousTestCase):
         self.assertEqual(self.server.process.text(), "")
 
     def test_failed(self) -> None:
-        """Why a start has failed is in the log, and where there is only stderr, there."""
+        """Why a start has failed is in the log, and in any case on stderr."""
         self.take_port()
         for settings, read in (
             ({}, self.server.process.text),
             ({"to": self.path}, self.path.read_text),
         ):
             change(self.server, {"log": settings})
+            since = self.server.process.mark()
             self.server.process.start()
             self.assertNotEqual(self.server.process.wait(), 0)
-            self.assertIn("Address already in use", read())
+            self.assertRegex(read(), r" error \[printed\] xmppd: .*Address already in use")
+            self.assertIn("xmppd: cannot listen on", self.server.process.text(since))
 
     def test_configuration(self) -> None:
         """A configuration that cannot be used is said on stderr, wherever the log goes."""

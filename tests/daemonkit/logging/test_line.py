@@ -11,7 +11,7 @@ from twisted.logger import Logger, LogLevel
 from twisted.trial.unittest import SynchronousTestCase
 
 from daemonkit.logging.event import Event
-from daemonkit.logging.events import INTERNAL_ERROR, OTHER
+from daemonkit.logging.events import INTERNAL_ERROR, OTHER, PRINTED
 from daemonkit.logging.line import MAX_FIELD, MAX_TEXT, MAX_TRACEBACK, Line, safe
 from tests.support.logged import memory_log
 
@@ -59,6 +59,12 @@ class LineTests(LineCase):
         self.logger.info("{what} is so", what="it")
         self.assertIs(self.line().event, OTHER)
         self.assertEqual(self.line().text, "it is so")
+
+    def test_printed(self) -> None:
+        """What is printed on stderr, by whomever, has an event of its own."""
+        Logger("stderr", observer=self.log).error("{log_io}", log_io="oh dear")
+        self.assertIs(self.line().event, PRINTED)
+        self.assertEqual(self.line().text, "oh dear")
 
     def test_traceback(self) -> None:
         """A fault of ours is one line with its traceback."""
