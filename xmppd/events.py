@@ -183,11 +183,18 @@ COMPONENT_REPLACED = Event(
 )
 COMPONENT_REFUSED = Event(
     "component-refused",
-    "{who} from {peer}: {failure}",
+    "{callbridge} from {peer}: {failure}",
     "Whoever this is does not get in as a component, or did something wrong as one. The remedy, if "
     "there is one, is in the line; `callbridgectl check` on the other host walks through all "
     "steps.",
-    limit=Limit(("who", "address", "step", "reason")),
+    limit=Limit(("callbridge", "address", "step", "reason")),
+)
+STRANGER_REFUSED = Event(
+    "stranger-refused",
+    "a component from {peer}: {failure}",
+    "Whoever this is came to the component port, and never got so far as to say a name that is "
+    "known. Only Call Bridges should reach this port: let a firewall see to it.",
+    limit=Limit(("address", "step", "reason")),
 )
 COMPONENTS_FULL = Event(
     "components-full",

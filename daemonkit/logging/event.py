@@ -30,8 +30,8 @@ _NAMESPACE = uuid5(NAMESPACE_URL, "https://pypi.org/project/callbridge-xmpp/")
 class Limit:
     """How many lines of an event there may be in a minute.
 
-    ``per``: fields that tell apart who or what it is about; ``each``: lines for one of these,
-    ``in_all``: for all of them together.
+    ``per``: fields that tell apart who or what it is about, an IPv6 address by its /64; ``each``:
+    lines for one of these, ``in_all``: for all of them together.
     """
 
     per: tuple[str, ...]

@@ -20,7 +20,10 @@ from daemonkit.logging.limiter import LeftOut, Limiter
 from daemonkit.logging.line import MAX_FIELD, Line, event_of, level_of, make_line, safe
 from daemonkit.logging.settings import LogSettings, resolve
 from daemonkit.logging.stream import as_json, as_text, open_file, open_stderr
+from daemonkit.networks import network_of
 
+#: Fields with addresses. Who has an IPv6 address has all of its network.
+_ADDRESSES = ("peer", "address")
 _ORDER = {
     level: order
     for order, level in enumerate(
@@ -131,8 +134,11 @@ def _key(event: Event, told: Mapping[str, Any], about: Mapping[str, object]) -> 
     assert event.limit is not None  # noqa: S101  who calls has looked
     if event is INTERNAL_ERROR:
         return (_place(told),)
-    values = (told.get(name, about.get(name)) for name in event.limit.per)
-    return tuple(safe(str(value or ""), MAX_FIELD) for value in values)
+    key = []
+    for name in event.limit.per:
+        value = safe(str(told.get(name) or about.get(name) or ""), MAX_FIELD)
+        key.append(network_of(value) if name in _ADDRESSES else value)
+    return tuple(key)
 
 
 def _place(told: Mapping[str, Any]) -> str:

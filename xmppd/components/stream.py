@@ -43,6 +43,7 @@ from xmppd.events import (
     COMPONENT_REGISTERED,
     COMPONENT_REPLACED,
     SESSIONS_ENDED_FOR,
+    STRANGER_REFUSED,
 )
 from xmppd.networks import plain_address
 from xmppd.troubles import Trouble
@@ -363,10 +364,8 @@ class ComponentStream:
 
     def _report(self, failure: StepFailure) -> None:
         self._all.failed(self.host, Trouble.now(failure, self.peer))
-        who = self.host or "a component"
         self.log.warn(
-            COMPONENT_REFUSED,
-            who=who,
+            COMPONENT_REFUSED if self.host else STRANGER_REFUSED,
             callbridge=self.host,
             peer=self.peer,
             address=self._address,

@@ -108,7 +108,7 @@ class FieldTests(SynchronousTestCase):
         """A field that tells lines apart is in the lines, or is there for that alone."""
         for one in EVENTS:
             for name in one.limit.per if one.limit else ():
-                self.assertIn(name, {*FIELDS, "fault", "who", "address", "port", "server", "why"})
+                self.assertIn(name, {*FIELDS, "fault", "address", "port", "server", "why"})
 
     def test_not_ours(self) -> None:
         """No field is called like what JSON lines begin with."""

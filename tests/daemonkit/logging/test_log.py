@@ -93,6 +93,14 @@ class LimitTests(LogCase):
         )
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_network(self) -> None:
+        """Who has an IPv6 network is one peer, whichever of its addresses is used."""
+        for number in range(10):
+            self.knock(f"2001:db8::{number}")
+        self.assertEqual(len(self.texts()), 2)
+        self.clock.advance(WINDOW)
+        self.assertIn("8 of them of peer 2001:db8::/64", self.texts()[0])
+
     def test_next_minute(self) -> None:
         """Then everybody is heard again."""
         self.knock("192.0.2.7", 3)
