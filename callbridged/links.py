@@ -53,6 +53,8 @@ class Links(Service):
         ``reactor`` provides IReactorTCP and IReactorTime. ``on_step(step, target, text)`` hears
         of each step that succeeds; ``target`` is the XMPP domain for steps before there is one.
         """
+        #: Fires when the first attempt at a link has succeeded or failed.
+        self.first_attempt: Deferred[None] = Deferred()
         self.settings = settings
         self.delegate = delegate
         self.limit = limit
@@ -191,6 +193,11 @@ class Links(Service):
         return self._memory.journal.last
 
     @property
+    def _attempted(self) -> bool:
+        links = self._links.values()
+        return any(one.registered or one.failure for one in links) or bool(self.discovery_error)
+
+    @property
     def registered(self) -> int:
         """How many links are registered."""
         return sum(link.registered for link in self._links.values())
@@ -301,6 +308,8 @@ class Links(Service):
                 self._links[target] = link
                 link.start()
         self._renewals.update(self._links)
+        if self._attempted and not self.first_attempt.called:
+            self.first_attempt.callback(None)
         if self._discovering is None:
             # Only now, so that a link whose target is gone does not try once more.
             waiters, self._waiters = self._waiters, []

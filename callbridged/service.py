@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from twisted.application.service import MultiService, Service
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
@@ -14,6 +17,7 @@ from bridgewire.steps import Step
 from callbridged.bridge import Bridge
 from callbridged.config import Config
 from callbridged.control import commands
+from callbridged.dialer import cancel
 from callbridged.events import CONFIGURED
 from callbridged.link_interface import State
 from callbridged.reload import apply, read
@@ -25,6 +29,11 @@ from daemonkit.logging.service import LoggedService
 from daemonkit.notify import notify
 from daemonkit.pulse import Pulse
 from daemonkit.reload import Reload
+from daemonkit.units import rough_duration
+
+#: Seconds after which systemd is not kept waiting for the first attempt: a name server or an XMPP
+#: server may never answer. Less than TimeoutStartSec in the unit.
+READY_AFTER = 30.0
 
 
 class Beginning(Service):
@@ -52,14 +61,28 @@ class Beginning(Service):
 
 
 class Readiness(Service):
-    """Starts last and stops first: tells systemd."""
+    """Starts last and stops first: tells systemd. Ready means that a first attempt was made."""
+
+    def __init__(self, clock: IReactorTime, first_attempt: Deferred[None]) -> None:
+        self._clock = clock
+        self._first_attempt = first_attempt
+        self._call: IDelayedCall | None = None
 
     def startService(self) -> None:
         super().startService()
-        notify("READY=1")
+        self._call = self._clock.callLater(READY_AFTER, self._ready)
+        self._first_attempt.addCallback(lambda _: self._ready())
+
+    def _ready(self) -> None:
+        if self._call is not None:
+            cancel(self._call)
+            self._call = None
+            notify("READY=1")
 
     def stopService(self) -> None:
         super().stopService()
+        cancel(self._call)
+        self._call = None
         notify("STOPPING=1")
 
 
@@ -89,7 +112,8 @@ def make_service(
     )
 
     def status() -> str:
-        return status_line(callbridge.name, bridge.links.status()) + reload.warning
+        links = bridge.links.status()
+        return status_line(callbridge.name, links, datetime.now(UTC)) + reload.warning
 
     daemon = LoggedService(log)
     for one in (
@@ -98,17 +122,26 @@ def make_service(
         bridge,
         ControlService(reactor, callbridge.control_socket, commands(bridge, reload)),
         Pulse(reactor, status),
-        Readiness(),
+        Readiness(reactor, bridge.links.first_attempt),
     ):
         one.setServiceParent(daemon)
     return daemon
 
 
-def status_line(name: str, links: Sequence[Mapping[str, Any]]) -> str:
-    """Answer what ``systemctl status`` shows, from ``links`` of callbridgectl's status."""
-    up = [str(link["target"]) for link in links if link["state"] == State.REGISTERED]
+def status_line(name: str, links: Sequence[Mapping[str, Any]], now: datetime) -> str:
+    """Answer what ``systemctl status`` shows, from ``links`` of callbridgectl's status.
+
+    For how long is in whole minutes, hours or days: systemd is told of each other line.
+    """
+    up = [link for link in links if link["state"] == State.REGISTERED]
     down = [link for link in links if link["state"] != State.REGISTERED]
-    said = [f"connected to {', '.join(up)} (secure), registered as {name}"] if up else []
+    said = []
+    if up:
+        targets = ", ".join(str(link["target"]) for link in up)
+        since = min(datetime.fromisoformat(link["since"]) for link in up)
+        time = rough_duration((now - since).total_seconds())
+        registered = f"registered as {name} for {time}" if time else f"registered as {name}"
+        said.append(f"connected to {targets} (secure), {registered}")
     former = [str(link["target"]) for link in links if link.get("secret_in_use") == "former"]
     if former:
         said.append(f"with the former secret: {', '.join(former)}")

@@ -58,3 +58,12 @@ def format_duration(seconds: float) -> str:
         return f"{minutes // 60}h {minutes % 60}m"
     hours = minutes // 60
     return f"{hours // 24}d {hours % 24}h"
+
+
+def rough_duration(seconds: float) -> str:
+    """Answer ``5 min``, ``2 h`` or ``3 d``, rounded down; empty below a minute."""
+    minutes = int(seconds) // 60
+    if minutes < 60:
+        return f"{minutes} min" if minutes > 0 else ""
+    hours = minutes // 60
+    return f"{hours} h" if hours < 48 else f"{hours // 24} d"

@@ -15,5 +15,9 @@ def end(program: str, fault: object) -> NoReturn:
     The units have ``RestartPreventExitStatus=78``. A fault that may go by itself, such as a port
     that is busy, has another status, and is tried again.
     """
-    print(f"{program}: {credentials.in_words(str(fault))}", file=sys.stderr, flush=True)
+    text = f"{program}: {credentials.in_words(str(fault))}"
+    if os.environ.get("JOURNAL_STREAM"):
+        # Each line is an error for journald as well, see sd-daemon(3).
+        text = "\n".join(f"<3>{line}" for line in text.splitlines())
+    print(text, file=sys.stderr, flush=True)
     raise SystemExit(os.EX_CONFIG)

@@ -63,6 +63,32 @@ class LinksTestCase(SynchronousTestCase):
         return [link.target.host for link in self.delegate.links]
 
 
+class FirstAttemptTests(LinksTestCase):
+    """When the daemon can be said to have started."""
+
+    def test_registered(self) -> None:
+        """The first attempt is over when a link is registered, and not before."""
+        self.start(at(ONE), at(TWO))
+        server = self.network.accept(ONE)
+        self.assertNoResult(self.links.first_attempt)
+        server.register()
+        self.assertIsNone(self.successResultOf(self.links.first_attempt))
+
+    def test_refused(self) -> None:
+        """It is over when a link has failed, and further attempts change nothing."""
+        self.start()
+        for _ in range(2):
+            self.network.accept(ONE).refuse("not-authorized")
+            self.assertIs(self.links.first_attempt.called, True)
+            self.network.pass_time(70)
+
+    def test_no_servers(self) -> None:
+        """It is over when nobody can say where the XMPP servers are."""
+        self.zone.failure = NO_RECORD
+        self.start()
+        self.assertIs(self.links.first_attempt.called, True)
+
+
 class OneLinkTests(LinksTestCase):
     """One link, from the first question to its end."""
 

@@ -6,11 +6,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from daemonkit.units import format_duration, parse_duration, parse_size, spell_duration
+from daemonkit.units import (
+    format_duration,
+    parse_duration,
+    parse_size,
+    rough_duration,
+    spell_duration,
+)
 
 
 class DurationTests(SynchronousTestCase):
     """Durations in settings, and for people."""
+
+    def test_rough(self) -> None:
+        """One number, rounded down, which does not change every second."""
+        spoken = {-5: "", 59: "", 60: "1 min", 3599: "59 min", 3600: "1 h", 7300: "2 h"}
+        spoken |= {48 * 3600 - 1: "47 h", 48 * 3600: "2 d", 10 * 86400: "10 d"}
+        for seconds, text in spoken.items():
+            self.assertEqual(rough_duration(seconds), text)
 
     def test_units(self) -> None:
         """Milliseconds, seconds, minutes and hours become seconds."""

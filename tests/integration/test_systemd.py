@@ -55,6 +55,8 @@ class SystemdTests(TestCase):
         server.process.start()
         edge.wait(lambda said: said == "READY=1")
         bridge.process.start()
+        inside.wait(lambda said: said == "READY=1")
+        self.assertEqual(len(bridge.registered()), 1)
         line = inside.wait(lambda said: "(secure)" in said)
         self.assertIn("STATUS=connected to xmpp1.example.com:", line)
         self.assertIn("registered as cb1", line)
@@ -65,6 +67,15 @@ class SystemdTests(TestCase):
         inside.wait(lambda said: said.startswith("STATUS=xmpp1") and wanted in said)
         bridge.process.signal(signal.SIGTERM)
         inside.wait(lambda said: said == "STOPPING=1")
+
+    def test_no_server(self) -> None:
+        """A Call Bridge is ready, too, when its first attempt at a link has failed."""
+        bridge = self.site.bridges[0]
+        inside = self.systemd(bridge)
+        self.site.nameserver.start()
+        bridge.process.start()
+        inside.wait(lambda said: said == "READY=1")
+        bridge.wait_failure("connect", "connect-refused")
 
     def test_reload(self) -> None:
         """RELOADING with the time and then READY; a file with faults shows in the status, too."""

@@ -44,6 +44,8 @@ class Process:
         self.command = [*prefix, *map(str, command)]
         self.log = log
         self.environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
+        #: Open files of ours that it gets, under the same numbers.
+        self.descriptors: Sequence[int] = ()
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -66,6 +68,7 @@ class Process:
                 cwd=ROOT,
                 env=self.environment,
                 start_new_session=True,
+                pass_fds=self.descriptors,
             )
         _alive.add(self)
 

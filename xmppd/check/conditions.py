@@ -1,11 +1,7 @@
-"""What xmppd needs on its own host: certificates, the registry, ports, files that may be open."""
+"""What xmppd needs on its own host: certificates, the registry, files that may be open."""
 
 from __future__ import annotations
 
-import errno
-import os
-import re
-import socket
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -24,8 +20,6 @@ from xmppd.check.condition import Condition, failure, success, warning
 from xmppd.components.registry import Registry, RegistryFault
 from xmppd.config import Config, ServedDomain
 from xmppd.ctl_troubles import describe_trouble
-
-_TCP = re.compile(r"tcp(?P<six>6?):(?:port=)?(?P<port>\d+)(?::.*?interface=(?P<host>[^:]*))?")
 
 
 def running(config: Config) -> tuple[Condition, Mapping[str, Any] | None]:
@@ -156,46 +150,6 @@ def registry(config: Config) -> Iterator[Condition]:
         yield failure("registry", f"{fault}")
     finally:
         store.close()
-
-
-def ports(config: Config, *, held: bool) -> Iterator[Condition]:
-    """Can each port be had? ``held``: the daemon runs, and ought to have them."""
-    client = config.client
-    for key, endpoints in (
-        ("[component] listen", config.component.listen),
-        ("[client] listen", client.listen),
-        ("[client] direct_tls_listen", client.direct_tls_listen),
-        ("[client] websocket_listen", client.websocket_listen),
-    ):
-        for endpoint in endpoints:
-            match = _TCP.match(endpoint)
-            if match is None:
-                yield success(key, f"{endpoint} is opened by systemd.")
-                continue
-            host = match["host"] or ("::" if match["six"] else "0.0.0.0")  # noqa: S104
-            yield _port(key, endpoint, host.replace("\\", ""), int(match["port"]), held)
-
-
-def _port(key: str, endpoint: str, host: str, port: int, held: bool) -> Condition:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind((host, port))
-            trial.listen(1)
-        except PermissionError:
-            return warning(key, f"{endpoint}: this user may not try it; the daemon's may.")
-        except OSError as error:
-            taken = error.errno == errno.EADDRINUSE
-            if taken and held:
-                return success(key, f"{endpoint} is in use, as it should be.")
-            remedy = f"`ss -ltnp 'sport = :{port}'` says who has it." if taken else ""
-            said = os.strerror(error.errno or 0).lower()
-            return failure(key, f"{endpoint} cannot be had: {said}.", remedy)
-    if held:
-        remedy = "Restart it: it was started with other settings."
-        return failure(key, f"{endpoint} is free, though xmppd runs.", remedy)
-    return success(key, f"{endpoint} is free.")
 
 
 def limits(status: Mapping[str, Any] | None) -> Iterator[Condition]:

@@ -11,7 +11,8 @@ from daemonkit.hosts import HostPort, parse_host_port
 from daemonkit.ini import ConfigurationFault
 from xmppd.check import conditions
 from xmppd.check.condition import Condition, Result, failure, success
-from xmppd.config import load
+from xmppd.check.ports import held_by_systemd, ports
+from xmppd.config import DEFAULT_PATH, load
 
 _DETAILS = """\
 One line for each condition: SUCCESS, WARNING or FAILURE, and what to do. The
@@ -61,7 +62,8 @@ def every_condition(path: Path, nameserver: HostPort | None = None) -> Iterator[
         yield from conditions.troubles(status)
     yield from conditions.certificates(config)
     yield from conditions.registry(config)
-    yield from conditions.ports(config, held=status is not None)
+    sockets = held_by_systemd() if path == DEFAULT_PATH else []
+    yield from ports(config, sockets, held=status is not None)
     yield from records(config, nameserver)
     yield from conditions.limits(status)
     yield from conditions.clock()
