@@ -161,6 +161,25 @@ class CertificateTests(ReloadCase):
         stream.send(component_header("cb1.example.com"))
         stream.read_until("<stream:stream[^>]*>")
 
+    def test_authority_of_servers(self) -> None:
+        """A Call Bridge asks its new authority from now on; the link that is up is not asked."""
+        other = CertificateAuthority(self.site.directory / "others", "Other CA")
+        change(self.bridge, {"tls": {"xmpp_ca": other.certificate_path}})
+        self.assertEqual(self.reload(self.bridge), "Reloaded: [tls] xmpp_ca.\n")
+        self.assert_all_stays()
+        done = self.bridge.command("reconnect", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("the link there goes on as it was. certificate", done.stdout)
+        self.assertIn("WARNING", self.bridge.command("status").stdout)
+        self.assert_all_stays()
+        self.assertEqual(self.client().result(), "success")
+        change(self.bridge, {"tls": {"xmpp_ca": self.site.ca.certificate_path}})
+        self.reload(self.bridge)
+        self.assertIn("there is a newer link", self.bridge.command("reconnect").stdout)
+        self.alice.ping()
+        self.assertNotEqual(self.since(), self.link)
+        self.assertEqual(self.client().result(), "success")
+
 
 class FaultTests(ReloadCase):
     """Files that cannot be used."""
@@ -223,6 +242,27 @@ class FaultTests(ReloadCase):
             self.assertEqual(self.client().shown, self.alice.shown)
             key.write_bytes(before)
             self.assert_mended(daemon)
+
+    def test_authority(self) -> None:
+        """An authority that is none changes nothing."""
+        good = self.site.ca.certificate_path.read_bytes()
+        for daemon, key in ((self.server, "callbridge_ca"), (self.bridge, "xmpp_ca")):
+            self.site.ca.certificate_path.write_text("nonsense\n")
+            self.assert_refused(daemon, str(self.site.ca.certificate_path))
+            self.site.ca.certificate_path.write_bytes(good)
+            change(daemon, {"tls": {key: "/nowhere/ca.crt"}})
+            self.assert_refused(daemon, "/nowhere/ca.crt")
+            change(daemon, {"tls": {key: self.site.ca.certificate_path}})
+            self.assert_mended(daemon)
+
+    def test_secret(self) -> None:
+        """A file that has no secret in it leaves the one that is in use."""
+        secret = self.bridge.secret_file.read_text()
+        for content in ("", "two\nlines\n"):
+            self.bridge.secret_file.write_text(content)
+            self.assert_refused(self.bridge, str(self.bridge.secret_file))
+        self.bridge.secret_file.write_text(secret)
+        self.assert_mended(self.bridge)
 
 
 class SettingsTests(ReloadCase):
