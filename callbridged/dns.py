@@ -54,6 +54,8 @@ class Answer:
     ttl: int
     #: who answered, ``host:port``
     server: str = ""
+    #: what the name is an alias of (CNAME); empty where it is none
+    alias_of: str = ""
 
 
 #: (name servers as (host, port), absolute name, record type, seconds) -> Answer. Blocks, and
@@ -73,7 +75,9 @@ def lookup(nameservers: Sequence[tuple[str, int]], name: str, kind: str, timeout
     found = resolver.resolve(absolute, kind, lifetime=timeout, search=False)
     assert found.rrset is not None  # noqa: S101  else dnspython raises NoAnswer
     server = show_address(found.nameserver or "", found.port or 53)
-    return Answer(tuple(found.rrset), found.rrset.ttl, server)
+    canonical = found.canonical_name
+    alias_of = "" if canonical == absolute else canonical.to_text(omit_final_dot=True)
+    return Answer(tuple(found.rrset), found.rrset.ttl, server, alias_of)
 
 
 class Resolver:

@@ -58,13 +58,13 @@ def commands(
                     "domain": domain.name,
                     "sessions": sessions[domain.name],
                     "waiting_logins": domain.logins.waiting,
-                    "last_error": _trouble(domain.logins.trouble),
+                    "unanswered_logins": domain.logins.unanswered.as_json(),
                 }
                 for domain in server.domains.values()
             ],
             **_status_of_callbridges(server),
             "sessions": len(server.sessions),
-            "refused": _trouble(server.components.refused),
+            "refused": server.components.refused.as_json(),
             "waiting_logins": sum(domain.logins.waiting for domain in server.domains.values()),
             "connections": len(server.clients.connections),
             "not_logged_in": len(server.clients.unauthenticated),

@@ -19,10 +19,10 @@ def trouble_rows(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if status.get("registry_fault"):
         yield "Registry", printable(status["registry_fault"])
     for domain in status.get("domains", []):
-        if domain.get("last_error"):
-            yield "Last failed login", describe_trouble(domain["last_error"])
-    if status.get("refused"):
-        yield "Last refused", describe_trouble(status["refused"])
+        for trouble in domain.get("unanswered_logins", []):
+            yield "Unanswered login", describe_trouble(trouble)
+    for trouble in status.get("refused", []):
+        yield "Refused", describe_trouble(trouble)
 
 
 def describe_trouble(trouble: Mapping[str, str] | None) -> str:

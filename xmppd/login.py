@@ -23,7 +23,7 @@ from bridgewire.namespaces import SASL
 from bridgewire.sasl import WireFault, failure_condition
 from bridgewire.session_end import SessionEnded
 from bridgewire.steps import Reason, Step, StepFailure
-from xmppd.troubles import Trouble
+from xmppd.troubles import Recent, Trouble
 from xmppd.waits import Waits
 
 #: What clients are offered until a Call Bridge has said what it serves.
@@ -74,8 +74,8 @@ class Logins:
         self._bridges: list[CallBridge] = []
         self._queue: deque[Deferred[None]] = deque()
         self._last_served = DEFAULT_MECHANISMS
-        #: The last login that nobody answered.
-        self.trouble: Trouble | None = None
+        #: Logins that nobody has answered.
+        self.unanswered = Recent()
 
     def update(self, bridge: CallBridge) -> None:
         """A Call Bridge offered or changed its service, or (with no mechanisms) went away."""
@@ -171,7 +171,7 @@ class Login:
         try:
             return await self._relay(message)
         except StepFailure as failure:
-            self._logins.trouble = Trouble.now(failure, self._applicant.peer)
+            self._logins.unanswered.add(Trouble.now(failure, self._applicant.peer))
             raise
 
     async def _relay(self, message: Element) -> LoginReply:

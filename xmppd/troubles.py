@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from bridgewire.steps import StepFailure
+from bridgewire.steps import Reason, StepFailure
+
+#: What is older than this is not shown any more.
+KEPT = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -25,3 +28,20 @@ class Trouble:
         """Answer ``{"step", "reason", "text", "peer", "at"}``; the text ends with the remedy."""
         at = self.at.isoformat(timespec="seconds")
         return {**self.failure.as_json(), "peer": self.peer, "at": at}
+
+
+class Recent:
+    """The last trouble of each reason, so that one that comes all the time hides no other."""
+
+    def __init__(self) -> None:
+        self._found: dict[Reason, Trouble] = {}
+
+    def add(self, trouble: Trouble) -> None:
+        """Remember it in the place of the last one with the same reason."""
+        self._found[trouble.failure.reason] = trouble
+
+    def as_json(self) -> list[dict[str, str]]:
+        """Answer those of the last day, the newest first."""
+        since = datetime.now(UTC) - KEPT
+        recent = [one for one in self._found.values() if one.at > since]
+        return [one.as_json() for one in sorted(recent, key=lambda one: one.at, reverse=True)]

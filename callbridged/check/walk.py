@@ -42,10 +42,13 @@ async def check(reactor: Any, config: Config, trace: Trace) -> Report:
     running = await deferToThread(ask_running, callbridge.control_socket)
     report.warnings += running.warnings()
     answered: dict[str, str] = {}
+    aliases: dict[str, str] = {}
 
     def ask(nameservers: Sequence[tuple[str, int]], name: str, kind: str, within: float) -> Answer:
         answer = lookup(nameservers, name, kind, within)
         answered[name] = answer.server
+        if answer.alias_of:
+            aliases[name] = answer.alias_of
         return answer
 
     began = reactor.seconds()
@@ -72,6 +75,11 @@ async def check(reactor: Any, config: Config, trace: Trace) -> Report:
     await _probe(probe, found, report)
     if callbridge.server_address is None:
         report.warnings += _odd_ports(found.targets)
+        report.warnings += [
+            f"The SRV record names {name}, which is an alias (CNAME) of {real}. Not everybody "
+            f"follows one (RFC 2782): put {real} into the record."
+            for name, real in aliases.items()
+        ]
         report.warnings += await _clients_record(resolver, callbridge.domain)
     return report
 

@@ -49,11 +49,10 @@ def troubles(status: Mapping[str, Any]) -> Iterator[Condition]:
             remedy = "On its host, `callbridgectl check` says why."
             yield warning(about, "down, and it has not tried to connect.", remedy)
     for domain in status["domains"]:
-        if domain["last_error"]:
-            about = f"last failed login of {domain['domain']}"
-            yield warning(about, f"{describe_trouble(domain['last_error'])}.")
-    if status["refused"]:
-        yield warning("last refused", f"{describe_trouble(status['refused'])}.")
+        for trouble in domain["unanswered_logins"]:
+            yield warning("unanswered login", f"{describe_trouble(trouble)}.")
+    for trouble in status["refused"]:
+        yield warning("refused", f"{describe_trouble(trouble)}.")
 
 
 def certificates(config: Config) -> Iterator[Condition]:

@@ -17,7 +17,7 @@ from xmppd.components.callbridge import CallBridgeLink
 from xmppd.components.stream import ComponentStream, Times
 from xmppd.events import COMPONENTS_FULL
 from xmppd.places import Places
-from xmppd.troubles import Trouble
+from xmppd.troubles import Recent, Trouble
 
 #: Streams that have not registered yet.
 MAX_UNREGISTERED = 256
@@ -50,7 +50,7 @@ class Components:
         self.open: set[ComponentStream] = set()
         #: What failed last: by component, and for connections that named none that is known.
         self.troubles: dict[str, Trouble] = {}
-        self.refused: Trouble | None = None
+        self.refused = Recent()
         self.unauthenticated = Places(MAX_UNREGISTERED, MAX_UNREGISTERED // 4)
 
     def accept(self, host: str) -> XmlStream | None:
@@ -67,7 +67,7 @@ class Components:
         if host:
             self.troubles[host] = trouble
         else:
-            self.refused = trouble
+            self.refused.add(trouble)
 
     def of(self, domain: str) -> list[str]:
         """Answer the addresses of a domain's components."""
