@@ -6,17 +6,24 @@ import contextlib
 import socket
 import ssl
 import threading
+import warnings
 from pathlib import Path
 from typing import Self
 
 
 class Talker:
-    """Accepts every connection, says ``greeting``, and then nothing. A context manager."""
+    """Accepts every connection, says ``greeting``, and then nothing. A context manager.
 
-    def __init__(self, address: str, port: int, greeting: bytes) -> None:
+    ``hangs_up``: it closes the connection instead.
+    """
+
+    def __init__(
+        self, address: str, port: int, greeting: bytes = b"", *, hangs_up: bool = False
+    ) -> None:
         #: How many connections came so far.
         self.accepted = 0
         self._greeting = greeting
+        self._hangs_up = hangs_up
         self._listener = socket.create_server((address, port), backlog=16)
         self._connections: list[socket.socket] = []
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -46,19 +53,40 @@ class Talker:
 
     def greet(self, connection: socket.socket) -> None:
         connection.sendall(self._greeting)
+        if self._hangs_up:
+            connection.close()
 
 
 class TlsTalker(Talker):
-    """Makes a TLS handshake with some certificate, and then says nothing."""
+    """The same after a TLS handshake with some certificate.
 
-    def __init__(self, address: str, port: int, certificate: tuple[Path, Path]) -> None:
-        super().__init__(address, port, b"")
+    ``newest``: the newest version of TLS that it knows.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        certificate: tuple[Path, Path],
+        greeting: bytes = b"",
+        *,
+        hangs_up: bool = False,
+        newest: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED,
+    ) -> None:
+        super().__init__(address, port, greeting, hangs_up=hangs_up)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(*map(str, certificate))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of versions, which is the point
+            if newest is not ssl.TLSVersion.MAXIMUM_SUPPORTED:
+                self._context.minimum_version = ssl.TLSVersion.TLSv1
+            self._context.maximum_version = newest
 
     def greet(self, connection: socket.socket) -> None:
         connection.settimeout(5)
-        self._connections.append(self._context.wrap_socket(connection, server_side=True))
+        secured = self._context.wrap_socket(connection, server_side=True)
+        self._connections.append(secured)
+        super().greet(secured)
 
 
 class FullListener:

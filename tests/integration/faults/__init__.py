@@ -1,0 +1,1 @@
+"""Every row of the fault tables in docs/troubleshooting.md, provoked and read as operators do."""
