@@ -89,9 +89,12 @@ class Daemon:
         except control.NotRunning:
             return None
 
-    def command(self, *arguments: str, typed: str = "", check: bool = True) -> Any:
-        """Run this daemon's ctl command as an operator would."""
-        return run(BIN / self.ctl, "--config", self.ini, *arguments, typed=typed, check=check)
+    def command(
+        self, *arguments: str, typed: str = "", check: bool = True, prefix: Sequence[str] = ()
+    ) -> Any:
+        """Run this daemon's ctl command as an operator would; ``prefix`` stands before it."""
+        command = [*prefix, BIN / self.ctl, "--config", self.ini, *arguments]
+        return run(*command, typed=typed, check=check)
 
     def explain(self) -> str:
         return f"status: {self.peek()}\n{self.process.tail()}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -30,11 +31,11 @@ class Seen:
         return Seen(" ".join(blocks), " ".join(one for one in links if f" {target}:" in one))
 
 
-def look(daemon: Daemon, *arguments: str, typed: str = "") -> Seen:
+def look(daemon: Daemon, *arguments: str, typed: str = "", prefix: Sequence[str] = ()) -> Seen:
     """Run ``check``, with ``arguments``, and ``status``, both at once."""
 
     def run(*words: str) -> str:
-        done = daemon.command(*words, typed=typed, check=False)
+        done = daemon.command(*words, typed=typed, check=False, prefix=prefix)
         text: str = done.stdout + done.stderr
         return text
 
