@@ -310,12 +310,12 @@ class Site:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def small_site(**server: Any) -> Site:
+def small_site(bridge: Settings | None = None, **server: Any) -> Site:
     """One xmppd, one Call Bridge, the user alice with the password ``wonderland``. Not started."""
     site = Site()
     try:
         site.server(**server)
-        site.enrol(site.bridge())
+        site.enrol(site.bridge(settings=bridge))
         site.user("alice", "wonderland")
     except BaseException:
         site.close()

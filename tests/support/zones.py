@@ -33,6 +33,8 @@ class Zone:
         self.clients: list[tuple[int, int, int, str]] = []
         #: name -> IPv4 and IPv6 addresses
         self.hosts: dict[str, list[str]] = {}
+        #: name -> of what it is an alias; `Dnsmasq` alone serves these
+        self.aliases: dict[str, str] = {}
 
     @property
     def service(self) -> str:
@@ -138,7 +140,11 @@ class Dnsmasq(NameServer):
 
     def _records(self) -> Iterable[str]:
         for name, priority, weight, port, target in self.zone.records():
-            yield f"--srv-host={name},{target},{port},{priority},{weight}"
+            # Without a target it says that there is no such service.
+            where = "" if target == "." else f",{target},{port},{priority},{weight}"
+            yield f"--srv-host={name}{where}"
+        for alias, name in self.zone.aliases.items():
+            yield f"--cname={alias},{name}"
         for name, addresses in self.zone.hosts.items():
             yield f"--host-record={','.join([name, *addresses])}"
 
