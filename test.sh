@@ -12,6 +12,7 @@ need chromium command -v chromium
 need coturn command -v turnserver
 need debhelper command -v dh
 need dnsmasq-base command -v dnsmasq
+need faketime command -v faketime
 need fail2ban command -v fail2ban-regex
 need fish command -v fish
 need freeradius command -v freeradius

@@ -54,13 +54,18 @@ class Registration:
         delegate: LinkDelegate,
         report: StepReport,
         token: str = "",
+        check: bool = False,
     ) -> None:
-        """``token``: shown to the server, as the successor of another link; empty: it is none."""
+        """``token``: shown to the server, as the successor of another link; empty: it is none.
+
+        ``check``: the server is told that this link is made to see whether it can be.
+        """
         self.settings = settings
         self.target = target
         #: Of this link, see `ActiveLink`.
         self.successor = ""
         self._token = token
+        self._check = check
         self.address: str | None = None
         self.tls: str | None = None
         #: By how many seconds the server's clock is ahead; None where it has not said.
@@ -132,6 +137,8 @@ class Registration:
             proof = Element((COMPONENT, "handshake"))
             if self._token:
                 proof["successor"] = self._token
+            if self._check:
+                proof["check"] = "true"
             proof.addContent(component_digest(stream_id, self.settings.secret))
             self.stream.send(proof)
             self._tell(Step.REGISTER, f"asked to be registered as {self.component}")

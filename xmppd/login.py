@@ -17,7 +17,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.words.xish.domish import Element
 
-from bridgewire.iq import RequestError, RequestFailed, StreamLost
+from bridgewire.iq import RequestError, RequestFailed, RequestTimedOut, StreamLost
 from bridgewire.login import LoginReply, LoginRequest, TokenRequest
 from bridgewire.namespaces import SASL
 from bridgewire.sasl import WireFault, failure_condition
@@ -171,7 +171,7 @@ class Login:
         try:
             return await self._relay(message)
         except StepFailure as failure:
-            self._logins.unanswered.add(Trouble.now(failure, self._applicant.peer))
+            self.remember(failure)
             raise
 
     async def _relay(self, message: Element) -> LoginReply:
@@ -197,6 +197,10 @@ class Login:
         else:
             self._end()
         return reply
+
+    def remember(self, failure: StepFailure) -> None:
+        """Nobody could answer it: let the status say why."""
+        self._logins.unanswered.add(Trouble.now(failure, self._applicant.peer))
 
     def give_up(self) -> None:
         """The client went away, or took too long: tell the Call Bridge, if one is at work."""
@@ -231,7 +235,7 @@ class Login:
         logins = self._logins
         mechanism = self.mechanism = str(auth.getAttribute("mechanism", ""))
         tried: list[CallBridge] = []
-        problem = ""
+        problem: StepFailure | None = None
         refusal: LoginReply | None = None
         self.waits.turn_to("room")
         while (bridge := await logins.choose(mechanism, tried)) is not None:
@@ -252,7 +256,7 @@ class Login:
                 self._bridge = None
                 logins.release(bridge)
             except (RequestError, WireFault) as error:
-                problem = f"{bridge.host} did not answer: {error or type(error).__name__}"
+                problem = _unanswered(bridge, "did not answer", error)
                 if not isinstance(error, StreamLost | RequestFailed):
                     self._abort(bridge)
                 self._bridge = None
@@ -260,8 +264,8 @@ class Login:
             self.waits.turn_to("room")
         if refusal is not None:
             return refusal
-        if problem:
-            raise _failed(Reason.LINK_LOST, problem)
+        if problem is not None:
+            raise problem
         raise StepFailure(
             Step.READY,
             Reason.LINK_LOST,
@@ -277,8 +281,7 @@ class Login:
         try:
             return await bridge.ask(self._request(message), self._left())
         except (RequestError, WireFault) as error:
-            problem = f"{bridge.host} went away in mid-exchange: {error or type(error).__name__}"
-            raise _failed(Reason.LINK_LOST, problem) from None
+            raise _unanswered(bridge, "went away in mid-exchange", error) from None
 
     def _abort(self, bridge: CallBridge) -> None:
         """Tell a Call Bridge that nobody waits for its answer any more; its own is of no use."""
@@ -322,6 +325,12 @@ def _others_may_know(mechanism: str, reply: LoginReply) -> bool:
     return _cannot_look(reply) or (reply.element.name == "failure" and mechanism.startswith("HT-"))
 
 
+def _unanswered(bridge: CallBridge, how: str, error: Exception) -> StepFailure:
+    if isinstance(error, RequestTimedOut):
+        return _failed(Reason.TIMEOUT, f"no answer within the deadline from {bridge.host}")
+    return _failed(Reason.LINK_LOST, f"{bridge.host} {how}: {str(error) or type(error).__name__}")
+
+
 _REMEDIES = {
     Reason.TIMEOUT: "[login] deadline in xmppd.ini is how long all of a login may take.",
     Reason.LINK_LOST: "On the Call Bridge's host, the log of callbridged may say why.",
@@ -331,4 +340,4 @@ _REMEDIES = {
 
 
 def _failed(reason: Reason, text: str) -> StepFailure:
-    return StepFailure(Step.LOGIN, reason, text, _REMEDIES[reason])
+    return StepFailure(Step.LOGIN, reason, f"{text}.", _REMEDIES[reason])

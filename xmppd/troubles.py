@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from bridgewire.steps import Reason, StepFailure
+from bridgewire.steps import Reason, Step, StepFailure
 
 #: What is older than this is not shown any more.
 KEPT = timedelta(days=1)
@@ -31,14 +31,14 @@ class Trouble:
 
 
 class Recent:
-    """The last trouble of each reason, so that one that comes all the time hides no other."""
+    """The last trouble of each step and reason: one that comes all the time hides no other."""
 
     def __init__(self) -> None:
-        self._found: dict[Reason, Trouble] = {}
+        self._found: dict[tuple[Step, Reason], Trouble] = {}
 
     def add(self, trouble: Trouble) -> None:
-        """Remember it in the place of the last one with the same reason."""
-        self._found[trouble.failure.reason] = trouble
+        """Remember it in the place of the last one with the same step and reason."""
+        self._found[trouble.failure.step, trouble.failure.reason] = trouble
 
     def as_json(self) -> list[dict[str, str]]:
         """Answer those of the last day, the newest first."""

@@ -200,7 +200,13 @@ class FileBackend(Service):
         )
 
     def _unreadable(self, error: OSError) -> BackendUnavailable:
-        return BackendUnavailable(f"{self.path} cannot be read: {error.strerror or error}")
+        remedy = (
+            "Make it with `callbridgectl user add NAME`, or correct backend under [users]"
+            if isinstance(error, FileNotFoundError)
+            else "Let the daemon's user read it: `chown root:callbridged` and `chmod 640`"
+        )
+        said = error.strerror or error
+        return BackendUnavailable(f"{self.path} cannot be read: {said}. {remedy}")
 
 
 @implementer(IPlugin, IUserBackendFactory, ISettingsReader)

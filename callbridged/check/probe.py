@@ -64,7 +64,9 @@ class Probe:
         self._warnings: list[str] = []
         self._over: Deferred[None] = Deferred()
         self._gone: Deferred[None] = Deferred()
-        self._registration = Registration(reactor, settings, target, self, _Nobody(), self._reached)
+        self._registration = Registration(
+            reactor, settings, target, self, _Nobody(), self._reached, check=True
+        )
         self._state = Step.TLS
 
     async def walk(self) -> Walk:

@@ -95,7 +95,8 @@ class Looking(FileBackendCase):
         self.assertTrue(any("no user can log in" in line for line in self.logged))
         failed = self.start(backend.check_password("alice", "wonderland"))
         fault = self.failureResultOf(failed, BackendUnavailable).value
-        self.assertEqual(str(fault), f"{self.path} cannot be read: No such file or directory")
+        said = f"{self.path} cannot be read: No such file or directory. Make it with"
+        self.assertIn(said, str(fault))
         self.write("alice", "wonderland")
         answer = self.start(backend.check_password("alice", "wonderland"))
         self.assertTrue(self.successResultOf(answer))

@@ -156,9 +156,10 @@ class Authentication:
         else:
             if failure_condition(reply.element) == "temporary-auth-failure":
                 host = login.answered_by.host if login.answered_by else "a Call Bridge"
-                self._report(
-                    Reason.LINK_LOST, f"{host} could not look the user up; its log says why."
-                )
+                text = f"{host} could not look the user up; its log says why."
+                failure = StepFailure(Step.LOGIN, Reason.LINK_LOST, text)
+                login.remember(failure)
+                self._warn(failure)
             machine.rejected(reply.element)
 
     def _accept(self, reply: LoginReply, login: Login) -> None:

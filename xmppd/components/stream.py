@@ -77,6 +77,7 @@ class ComponentStream:
         self._counted = True
         self._timer: IDelayedCall | None = None
         self._stream_id = secrets.token_hex(16)
+        self._checks = False
         self._succeeds = False
         self.proof = b""
         self.name = ""
@@ -164,6 +165,7 @@ class ComponentStream:
         except Refused as refused:
             self.machine.refused(refused.refusal)
             return
+        self._checks = element.getAttribute("check") == "true"
         older = self._all.registered.get(self.host)
         if older is not None:
             token = str(element.getAttribute("successor", ""))
@@ -273,8 +275,7 @@ class ComponentStream:
         if holder is not self and reason is Reason.LINK_LOST:
             self.log.info(COMPONENT_REPLACED, **fields)
         else:
-            failure = StepFailure(Step.ACTIVE, reason, f"The link is down: {why}.")
-            self._all.failed(self.host, Trouble.now(failure, self.peer))
+            self._remember(StepFailure(Step.ACTIVE, reason, f"The link is down: {why}."))
             self.log.warn(COMPONENT_LOST, **fields)
         self.callbridge.withdraw()
         self._all.changed(self.domain, self.callbridge)
@@ -362,8 +363,13 @@ class ComponentStream:
         stream = self._all.registered.get(self.host)
         return None if stream is None else stream.callbridge
 
+    def _remember(self, failure: StepFailure) -> None:
+        """Let the status show it, unless it is a check that goes away as it should."""
+        if not self._checks:
+            self._all.failed(self.host, Trouble.now(failure, self.peer))
+
     def _report(self, failure: StepFailure) -> None:
-        self._all.failed(self.host, Trouble.now(failure, self.peer))
+        self._remember(failure)
         self.log.warn(
             COMPONENT_REFUSED if self.host else STRANGER_REFUSED,
             callbridge=self.host,
