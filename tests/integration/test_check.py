@@ -111,7 +111,7 @@ class CheckTests(CheckCase):
         trace = self.site.directory / "trace"
         self.check("--trace", str(trace), ok=True)
         text = trace.read_text()
-        self.assertEqual(text.count("<handshake>(hidden)</handshake>"), 2)
+        self.assertEqual(text.count(">(hidden)</handshake>"), 2)
         self.assertIn(" < <stream:stream", text)
         self.assertEqual(trace.stat().st_mode & 0o777, 0o600)
 

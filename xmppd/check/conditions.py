@@ -17,6 +17,7 @@ from bridgewire.steps import StepFailure
 from daemonkit import calling, open_files
 from daemonkit.kernel_clock import is_synchronized
 from xmppd.check.condition import Condition, failure, success, warning
+from xmppd.components import rotation
 from xmppd.components.registry import Registry, RegistryFault
 from xmppd.config import Config, ServedDomain
 from xmppd.ctl_troubles import describe_trouble
@@ -40,6 +41,8 @@ def troubles(status: Mapping[str, Any]) -> Iterator[Condition]:
     """What the daemon that runs has met: its links, and what failed last."""
     for link in status["callbridges"]:
         about = f"link of {link['name']}.{link['domain']}"
+        for said in rotation.describe(link):
+            yield warning(f"secret of {link['name']}.{link['domain']}", f"{said}.")
         error = link["last_error"]
         if error:
             yield warning(about, f"{link['state']}; {describe_trouble(error)}.")

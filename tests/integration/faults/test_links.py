@@ -6,11 +6,29 @@ import functools
 
 from tests.integration.faults.look import FaultCase, Seen, look
 from tests.integration.faults.table import Row, provokes
-from tests.support.site import small_site
+from tests.support.site import CallBridge, Site, XmppServer, small_site
+from tests.support.waiting import wait_until
 
 PINGS = {"ping_interval": "500ms", "ping_timeout": "500ms"}
 #: Long, so that status still says what ended the link, and not how the next attempt failed.
 LINK = {"connect_timeout": "2s", "retry_initial": "60s", "retry_max": "60s"}
+
+
+def rotate(site: Site, server: XmppServer, bridge: CallBridge, found: dict[str, Seen]) -> None:
+    """Secrets that are not the same at both ends, while the link is up."""
+    records = f"--nameserver={site.nameserver.where}"
+    server.command("callbridge", "rotate", "cb1")
+    found["rotation"] = look(server, records)
+    server.command("callbridge", "rotate", "cb1", "--abort")
+    server.command("callbridge", "add-secret", "cb1", typed="another\n")
+    found["former"] = look(server, records)
+    right = bridge.secret_file.read_text()
+    bridge.secret_file.write_text("a third\n")
+    bridge.command("reload")
+    wait_until("the link is not renewed", lambda: bridge.status()["warnings"])
+    found["not renewed"] = look(bridge)
+    bridge.secret_file.write_text(right)
+    site.enrol(bridge)
 
 
 @functools.cache
@@ -31,7 +49,12 @@ def seen() -> dict[str, Seen]:
             bridge.wait_failure("active", reason)
             found[name] = look(bridge)
 
-        site.start()
+        site.nameserver.start()
+        server.start()
+        bridge.start()  # not before the server listens: the next attempt is far away
+        server.wait_serving("cb1")
+        rotate(site, server, bridge, found)
+        again()
         server.freeze()
         fails("frozen", "timeout")
         server.thaw()
@@ -69,6 +92,21 @@ class LinkTests(FaultCase):
     def test_frozen(self, row: Row) -> None:
         """xmppd is frozen."""
         self.shows(row, seen()["frozen"])
+
+    @provokes("callbridgectl", "could not be renewed and goes on with the former secret")
+    def test_not_renewed(self, row: Row) -> None:
+        """The Call Bridge has another secret than before, and the server does not know it."""
+        self.shows(row, seen()["not renewed"])
+
+    @provokes("xmppctl", "a rotation goes on for")
+    def test_rotation(self, row: Row) -> None:
+        """A secret is being rotated."""
+        self.shows(row, seen()["rotation"])
+
+    @provokes("xmppctl", "the link uses a former secret")
+    def test_former_secret(self, row: Row) -> None:
+        """The secret was changed while the link was up."""
+        self.shows(row, seen()["former"])
 
     @provokes("callbridgectl", "took the registration of ... back")
     def test_removed(self, row: Row) -> None:
