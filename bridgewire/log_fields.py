@@ -15,7 +15,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "reason": "why it failed, by the name of the reason",
         "remedy": "what to do about it",
         "login": "one login, from its first message to its end; the same in both daemons",
-        "user": "whose login or session it is, as the client said",
+        "user": "whose login or session it is; without the domain",
         "peer": "the address of the client, or of whoever connected",
         "network": "the network whose failed logins are counted together",
         "mechanism": "the SASL mechanism",

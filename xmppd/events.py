@@ -20,7 +20,7 @@ READY = Event(
 
 LOGIN_ACCEPTED = Event(
     "login-accepted",
-    "step {step.number} ({step}): {user} from {peer} is in by {mechanism}, answered by "
+    "step {step.number} ({step}): {who} from {peer} is in by {mechanism}, answered by "
     "{callbridge}",
     f"A client has logged in. {_OTHER_HALF}",
 )
@@ -130,7 +130,7 @@ ORIGIN_REFUSED = Event(
 
 RESUMPTION_REFUSED = Event(
     "resumption-refused",
-    "{user} cannot go on with a session: {why}",
+    "{session} cannot be gone on with: {why}",
     "A client that came back has counted wrongly (XEP-0198), and begins a new session.",
     limit=Limit(("user",)),
 )

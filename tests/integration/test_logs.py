@@ -65,7 +65,7 @@ class LogTests(SynchronousTestCase):
             lines = [json.loads(line) for line in file.read_text().splitlines()]
             events = [line["event"] for line in lines]
             self.assertEqual(events.count("login-accepted"), 1, events)
-        self.assertEqual(lines[-1]["user"], "alice@example.com")
+        self.assertEqual(lines[-1]["user"], "alice")
         self.assertEqual(lines[-1]["callbridge"], "cb1.example.com")
 
         change(self.server, {"log": {"level": "warn"}})

@@ -69,7 +69,8 @@ def resume(
     except StreamFault as fault:
         stream.log.warn(
             RESUMPTION_REFUSED,
-            user=stream.jid.userhost(),
+            user=stream.jid.user,
+            domain=stream.domain.name,
             session=session.jid.full(),
             peer=stream.peer,
             why=fault.text,

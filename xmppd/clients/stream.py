@@ -298,11 +298,12 @@ class ClientStream:
 
     def refuse(self, condition: str, text: str, application: Element | None = None) -> None:
         if condition != "system-shutdown":
-            user = self.jid.full() if self._authenticated else ""
+            jid = self.jid if self._authenticated else None
             self.log.warn(
                 CLIENT_STREAM_ENDED,
-                who=f"{user} " if user else "",
-                user=user,
+                who=f"{jid.full()} " if jid else "",
+                user=jid.user if jid else "",
+                session=jid.full() if jid and jid.resource else "",
                 peer=self.peer,
                 condition=condition,
                 text=text,

@@ -354,7 +354,8 @@ class ComponentStream:
             SESSIONS_ENDED_FOR,
             step=Step.LOGIN,
             callbridge=self.host,
-            user=user,
+            user=order.username,
+            domain=self.domain,
             what=describe(count, user, order.reason),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import runpy
 import sys
 from collections import Counter
@@ -109,6 +110,14 @@ class FieldTests(SynchronousTestCase):
         for one in EVENTS:
             for name in one.limit.per if one.limit else ():
                 self.assertIn(name, {*FIELDS, "fault", "address", "port", "server", "why"})
+
+    def test_documented(self) -> None:
+        """The table of fields in the docs has all of them, and says what is said here."""
+        text = (ROOT / "docs" / "logs.md").read_text(encoding="utf-8")
+        table = text.partition("\n## Fields\n")[2].partition("\n## ")[0]
+        rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", table, re.MULTILINE))
+        del rows["event"]
+        self.assertEqual(rows, dict(FIELDS))
 
     def test_not_ours(self) -> None:
         """No field is called like what JSON lines begin with."""
