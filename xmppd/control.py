@@ -110,7 +110,9 @@ def commands(
         if not is_reason(reason):
             raise CommandError(f"a reason is one line of at most {MAX_REASON} characters.")
         count = kick(server.sessions, jid, reason)
-        log.info(SESSIONS_ENDED, user=jid.user, domain=jid.host, what=describe(count, jid.full(), reason))
+        log.info(
+            SESSIONS_ENDED, user=jid.user, domain=jid.host, what=describe(count, jid.full(), reason)
+        )
         return {"jid": jid.full(), "ended": count}
 
     def paused(_: dict[str, Any]) -> object:

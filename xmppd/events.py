@@ -20,8 +20,7 @@ READY = Event(
 
 LOGIN_ACCEPTED = Event(
     "login-accepted",
-    "step {step.number} ({step}): {who} from {peer} is in by {mechanism}, answered by "
-    "{callbridge}",
+    "step {step.number} ({step}): {who} from {peer} is in by {mechanism}, answered by {callbridge}",
     f"A client has logged in. {_OTHER_HALF}",
 )
 GUEST_ACCEPTED = Event(
@@ -130,7 +129,7 @@ ORIGIN_REFUSED = Event(
 
 RESUMPTION_REFUSED = Event(
     "resumption-refused",
-    "{session} cannot be gone on with: {why}",
+    "{who} cannot go on with a session: {why}",
     "A client that came back has counted wrongly (XEP-0198), and begins a new session.",
     limit=Limit(("user",)),
 )

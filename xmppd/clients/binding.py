@@ -69,6 +69,7 @@ def resume(
     except StreamFault as fault:
         stream.log.warn(
             RESUMPTION_REFUSED,
+            who=stream.jid.full(),
             user=stream.jid.user,
             domain=stream.domain.name,
             session=session.jid.full(),

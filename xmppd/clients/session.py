@@ -210,7 +210,10 @@ class ClientSession:
             self._all.resumable.pop(self._management.id or "", None)
             self._management.forget()
             self.log.warn(
-                ACKNOWLEDGEMENTS_MISSING, user=self.jid.user, domain=self.jid.host, session=self.jid.full()
+                ACKNOWLEDGEMENTS_MISSING,
+                user=self.jid.user,
+                domain=self.jid.host,
+                session=self.jid.full(),
             )
 
     def _send(self, element: Element) -> None:
