@@ -20,6 +20,7 @@ from daemonkit.hosts import is_address
 from daemonkit.logins_control import logins_command
 from daemonkit.networks import network_of
 from daemonkit.reload import Reload
+from daemonkit.room import describe_room
 from xmppd.components import rotation
 from xmppd.components.registry import Known, RegistryFault
 from xmppd.ending import describe, kick, matching
@@ -69,6 +70,7 @@ def commands(
             "connections": len(server.clients.connections),
             "not_logged_in": len(server.clients.unauthenticated),
             **_status_of_pauses(server),
+            "warnings": list(filter(None, [describe_room(server.config.xmppd.state_directory)])),
             "open_files": files.in_use(),
             "open_files_limit": files.limit(),
             "reload": reloading.last and reloading.last.as_json(),

@@ -16,6 +16,8 @@ def trouble_rows(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         number, most = status["open_files"], status["open_files_limit"]
         few = f". {open_files.REMEDY}" if open_files.are_few(number, most) else ""
         yield "Open files", open_files.describe(number, most) + few
+    for warning in status.get("warnings", []):
+        yield "Warning", printable(warning)
     if status.get("registry_fault"):
         yield "Registry", printable(status["registry_fault"])
     for domain in status.get("domains", []):

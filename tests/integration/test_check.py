@@ -74,12 +74,6 @@ class CheckTests(CheckCase):
         self.assertEqual(self.failed(second["steps"]), ("register", "authentication-failure"))
         self.assertIn("xmppctl callbridge list", second["steps"][-1]["remedy"])
 
-    def test_unknown_at_one(self) -> None:
-        """So is a name that one server does not know."""
-        self.servers[1].command("callbridge", "del", "cb1")
-        _, second = self.check(ok=False)["targets"]
-        self.assertEqual(self.failed(second["steps"]), ("register", "host-unknown"))
-
     def test_down(self) -> None:
         """A server that does not run."""
         self.servers[0].stop()
@@ -89,15 +83,6 @@ class CheckTests(CheckCase):
         done = self.bridge.command("check", check=False)
         self.assertIn("FAILURE: xmpp1.example.com", done.stdout)
         self.assertIn("step 6 (connect), connect-refused", done.stdout)
-
-    def test_no_record(self) -> None:
-        """With no SRV record it ends there, and says which one is missing."""
-        self.site.nameserver.stop()
-        self.site.zone.srv = []
-        self.site.nameserver.start()
-        report = self.check(ok=False)
-        self.assertEqual(self.failed(report["steps"]), ("srv", "no-such-service"))
-        self.assertIn("_xmpp-component._tcp.example.com", report["steps"][-1]["text"])
 
     def test_login(self) -> None:
         """A password is tried by each mechanism that is offered; a wrong one fails."""
@@ -114,27 +99,3 @@ class CheckTests(CheckCase):
         self.assertEqual(text.count(">(hidden)</handshake>"), 2)
         self.assertIn(" < <stream:stream", text)
         self.assertEqual(trace.stat().st_mode & 0o777, 0o600)
-
-
-class OddTests(CheckCase):
-    """Nothing fails, and something is odd."""
-
-    def warned(self, words: str) -> None:
-        warnings = self.check(ok=True)["warnings"]
-        self.assertTrue(any(words in one for one in warnings), warnings)
-
-    def test_records(self) -> None:
-        """No record for clients, and two that lead to the same host."""
-        self.warned("_xmpp-client._tcp.example.com")
-        self.site.nameserver.stop()
-        self.site.zone.hosts["xmpp2.example.com"] = ["127.0.0.2"]
-        port = self.servers[0].component_port
-        self.site.zone.srv = [(10, 10, port, "xmpp1.example.com"), (20, 0, port, "example.com")]
-        self.site.zone.hosts["example.com"] = ["127.0.0.2"]
-        self.site.nameserver.start()
-        self.warned("are the same host, 127.0.0.2")
-
-    def test_end_is_near(self) -> None:
-        """Certificates that end within a month, on either side."""
-        self.warned("Our certificate expires in")
-        self.warned("The certificate of xmpp1.example.com")

@@ -282,29 +282,6 @@ class BadInputTests(unittest.SynchronousTestCase):
         first.stop()
         self.recovers()
 
-    def test_no_client_certificate_name(self) -> None:
-        """A Call Bridge certificate for another name is refused, and both ends say so."""
-        self.site.ca.issue("cb1", dns=["cb9.example.com"])
-        self.server.start()
-        self.bridge.start()
-        self.server.process.wait_for(r"\bcertificate-name-mismatch\b")
-        error = wait_until(
-            "the Call Bridge has an error",
-            lambda: next((one["last_error"] for one in self.bridge.links()), None),
-            explain=self.bridge.explain,
-        )
-        self.assertIn(error["step"], ("certificate", "register"))
-        self.assertEqual(self.bridge.status()["authentication_service"], "down")
-
-    def test_foreign_client_certificate(self) -> None:
-        """A Call Bridge certificate that the server does not trust: both ends say so."""
-        foreign = CertificateAuthority(self.site.directory / "foreign", "Foreign CA")
-        certificate, key = foreign.issue("cb1", dns=["cb1.example.com"])
-        self.rewrite_bridge(tls={"certificate": certificate, "private_key": key})
-        self.server.start()
-        self.fails("certificate", "certificate-untrusted")
-        self.server.process.wait_for(r"\bcertificate-untrusted\b")
-
     def test_bad_configuration(self) -> None:
         """A bad file stops either daemon at once: every fault in one message, exit status not 0."""
         for daemon, section in ((self.server, "component"), (self.bridge, "link")):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 
 from twisted.trial.unittest import TestCase
 
@@ -52,27 +51,6 @@ class ServerCheckTests(TestCase):
         self.assertIn("as it should be", while_it_runs["[client] listen"][1])
         text = self.server.command("check", *self.records).stdout
         self.assertIn("SUCCESS  configuration: ", text)
-
-    def test_port_taken(self) -> None:
-        """A port that another program has, with how to find it."""
-        with socket.create_server(("127.0.0.2", self.port)):
-            result, text = self.check(ok=False)["[client] listen"]
-        self.assertEqual(result, "FAILURE")
-        self.assertIn(f"ss -ltnp 'sport = :{self.port}'", text)
-
-    def test_names(self) -> None:
-        """A certificate that lacks a name."""
-        self.site.ca.issue("xmpp1", dns=["example.com"])
-        result, text = self.check(ok=False)["certificate of example.com"]
-        self.assertEqual(result, "FAILURE")
-        self.assertIn("the server's host name xmpp1.example.com", text)
-
-    def test_nobody_may_connect(self) -> None:
-        """No Call Bridge is known."""
-        self.server.command("callbridge", "del", "cb1")
-        result, text = self.check(ok=False)["Call Bridges of example.com"]
-        self.assertEqual(result, "FAILURE")
-        self.assertIn("xmppctl callbridge add NAME", text)
 
     def test_other_port(self) -> None:
         """A record that leads to this host, and to a port that nobody listens on."""

@@ -16,6 +16,7 @@ from bridgewire.identity import CertificateFault, load_authorities, load_identit
 from bridgewire.steps import StepFailure
 from daemonkit import calling, open_files
 from daemonkit.kernel_clock import is_synchronized
+from daemonkit.room import describe_room
 from xmppd.check.condition import Condition, failure, success, warning
 from xmppd.components import rotation
 from xmppd.components.registry import Registry, RegistryFault
@@ -152,6 +153,13 @@ def registry(config: Config) -> Iterator[Condition]:
         yield failure("registry", f"{fault}")
     finally:
         store.close()
+
+
+def room(config: Config) -> Iterator[Condition]:
+    """The disk that the registry is on."""
+    directory = config.xmppd.state_directory
+    said = describe_room(directory)
+    yield warning("disk", said) if said else success("disk", f"there is room in {directory}.")
 
 
 def limits(status: Mapping[str, Any] | None) -> Iterator[Condition]:

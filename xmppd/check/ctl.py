@@ -65,5 +65,6 @@ def every_condition(path: Path, nameserver: HostPort | None = None) -> Iterator[
     sockets = held_by_systemd() if path == DEFAULT_PATH else []
     yield from ports(config, sockets, held=status is not None)
     yield from records(config, nameserver)
+    yield from conditions.room(config)
     yield from conditions.limits(status)
     yield from conditions.clock()

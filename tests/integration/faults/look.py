@@ -32,11 +32,16 @@ class Seen:
 
 
 def look(daemon: Daemon, *arguments: str, typed: str = "", prefix: Sequence[str] = ()) -> Seen:
-    """Run ``check``, with ``arguments``, and ``status``, both at once."""
+    """Run ``check``, with ``arguments``, and ``status``, both at once.
+
+    The exit status is 1 where they say that something failed, and 0 where not.
+    """
 
     def run(*words: str) -> str:
         done = daemon.command(*words, typed=typed, check=False, prefix=prefix)
         text: str = done.stdout + done.stderr
+        failed = f"{daemon.ctl}: " in text or "FAILURE" in text
+        assert done.returncode == (1 if failed else 0), f"exit {done.returncode}: {text}"
         return text
 
     with ThreadPoolExecutor(2) as pool:

@@ -11,6 +11,7 @@ from tests.integration.faults.look import FaultCase, Seen, look
 from tests.integration.faults.table import Row, provokes
 from tests.support.impostors import Talker
 from tests.support.site import CallBridge, Daemon, Settings, Site, XmppServer
+from tests.support.small_disk import SmallDisk
 
 #: Root without what makes root special.
 UNPRIVILEGED = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
@@ -35,12 +36,15 @@ def seen() -> dict[str, Seen]:
 
 def one_look(item: tuple[str, Daemon]) -> tuple[str, Seen]:
     name, daemon = item
-    if daemon.process.running and name != "inside-foreign":
-        assert daemon.process.wait() != 0, daemon.process.tail()
-    elif name == "inside-foreign":
+    if name in ("inside-foreign", "inside-frozen"):
         daemon.process.wait_while_running("it answers", daemon.peek)
-        for path in (daemon.directory / "secret", daemon.socket):
-            path.chmod(0)
+        if name == "inside-frozen":
+            daemon.freeze()
+        else:
+            for path in (daemon.directory / "secret", daemon.socket):
+                path.chmod(0)
+    elif "idle" not in name:
+        assert daemon.process.wait() != 0, daemon.process.tail()
     prefix = UNPRIVILEGED if name in ("inside-foreign", "edge-state") else ()
     return name, look(daemon, prefix=prefix)
 
@@ -60,6 +64,7 @@ def bridges(site: Site) -> list[CallBridge]:
         bridge("inside-secret", {"callbridge": {"secret_file": empty}}),
         bridge("inside-pair", {"tls": {"private_key": key}}),
         bridge("inside-foreign", {}),
+        bridge("inside-frozen", {}),
     ]
 
 
@@ -102,6 +107,11 @@ class DownTests(FaultCase):
         """Key and certificate were not made together."""
         self.shows(row, seen()["inside-pair"])
 
+    @provokes("callbridgectl", "The daemon has not answered on ... within ... s.")
+    def test_frozen(self, row: Row) -> None:
+        """It is frozen."""
+        self.shows(row, seen()["inside-frozen"])
+
     @provokes("callbridgectl", "This user may not open the control socket")
     def test_foreign(self, row: Row) -> None:
         """It runs, and the operator is not root."""
@@ -132,19 +142,23 @@ class DownTests(FaultCase):
 def alone() -> tuple[Seen, Seen]:
     """A server that runs, with a bad certificate and bad records, before and after a bad reload."""
     site = Site()
+    disk = SmallDisk(site.directory / "state")
     try:
-        server = site.server(certificate_names=["example.com"])
+        state = {"xmppd": {"state_directory": disk.path}}
+        server = site.server(certificate_names=["example.com"], settings=state)
         site.zone.srv = [(10, 10, 5269, server.fqdn)]
         site.zone.hosts[server.fqdn] = ["192.0.2.1"]
         append(site.directory / "ca" / "xmpp1.crt", site.ca.issue("stranger")[0])
         site.nameserver.start()
         server.start()
+        disk.fill()
         records = f"--nameserver={site.nameserver.where}"
         before = look(server, records)
         shutil.copy(site.ca.issue("other")[1], site.directory / "ca" / "xmpp1.key")
         assert server.command("reload", check=False).returncode == 1
         return before, look(server, records)
     finally:
+        disk.remove()
         site.close()
 
 
@@ -183,6 +197,11 @@ class AloneTests(FaultCase):
     @provokes("xmppctl", "is no address of this host.")
     def test_address(self, row: Row) -> None:
         """Its address leads elsewhere."""
+        self.shows(row, alone()[0])
+
+    @provokes("xmppctl", "are left on the disk of ...")
+    def test_disk(self, row: Row) -> None:
+        """Its disk is full."""
         self.shows(row, alone()[0])
 
     @provokes("xmppctl", "failed; what was in use before still is")

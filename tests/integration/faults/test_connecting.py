@@ -11,6 +11,7 @@ from tests.integration.faults.look import FaultCase, Seen, look
 from tests.integration.faults.table import Row, provokes
 from tests.support.ca import CertificateAuthority
 from tests.support.impostors import FullListener, Talker, TlsTalker
+from tests.support.small_disk import SmallDisk
 
 DAY = timedelta(days=1)
 
@@ -42,10 +43,14 @@ def seen() -> Seen:
         server = site.server("clients", crowd.address(), usual_ports=True)
         site.zone.srv[-1] = (10, 10, server.client_port, server.fqdn)
         site.zone.srv.append((10, 10, 5223, "nowhere.example.com"))
-        bridge = site.bridge(settings={"link": {"connect_timeout": "1s"}})
+        disk = SmallDisk(site.directory / "state")
+        crowd.closing(disk.remove)
+        settings = {"callbridge": {"state_directory": disk.path}, "link": {"connect_timeout": "1s"}}
+        bridge = site.bridge(settings=settings)
         site.nameserver.start()
         server.start()
         bridge.start()
+        disk.fill()
         wait_failed(bridge)
         return look(bridge)
 
@@ -121,6 +126,11 @@ class ConnectingTests(FaultCase):
     def test_domain_missing(self, row: Row) -> None:
         """Its certificate is for the host alone."""
         self.of(row, "no-domain")
+
+    @provokes("callbridgectl", "are left on the disk of ...")
+    def test_disk(self, row: Row) -> None:
+        """Our disk is full."""
+        self.shows(row, seen())
 
     @provokes("callbridgectl", "Our certificate expires in ... days.")
     def test_our_end_is_near(self, row: Row) -> None:
