@@ -9,12 +9,13 @@ from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
-from bridgewire.handshake import component_digest
+from bridgewire.handshake import component_digest, digests_match
 from bridgewire.namespaces import COMPONENT
 from bridgewire.session_end import EndSessions, SessionEnded
 from daemonkit.files import mark
 from tests.support.memory import Peer
 from tests.support.names import KnownNames
+from xmppd.components import admission
 from xmppd.components.admission import Admission
 from xmppd.components.callbridge import TELL_TIMEOUT
 from xmppd.components.connected import MAX_UNREGISTERED, Components
@@ -271,6 +272,30 @@ class ComponentTests(SynchronousTestCase):
         self.assert_ended(peer, self.prove(peer, secret="neither"), "not-authorized")
         self.assertEqual(len(self.used), 2)
 
+    def test_no_oracle(self) -> None:
+        """Whatever is known of a name, a digest is compared twice, and refused in one way."""
+        compared: list[str] = []
+
+        def compare(offered: str, expected: str) -> bool:
+            compared.append(expected)
+            return digests_match(offered, expected)
+
+        self.patch(admission, "digests_match", compare)
+        rules = self.components.admission
+        said = set()
+        for following in (None, "n3w"):
+            if following:
+                self.names.next["example.com", "cb1"] = following
+            for name, secret in (("cb1", "wrong"), ("nobody", "wrong"), ("cb1", "s3cret")):
+                digest = component_digest("id", secret)
+                compared.clear()
+                try:
+                    rules.check_digest("example.com", name, "id", digest)
+                except admission.Refused as refused:
+                    said.add(str(refused).replace(name, "NAME"))
+                self.assertEqual(len(set(compared)), 2)
+        self.assertEqual(len(said), 1)
+
     def test_refused_newer_link_used_nothing(self) -> None:
         """A secret was not used by a link that is not let in, however right it is."""
         self.registered()
@@ -430,9 +455,9 @@ class ComponentTests(SynchronousTestCase):
     def test_name_that_is_a_domain(self) -> None:
         """No component can have the address of a domain that lies below its own."""
         names = KnownNames({one: {"chat": "s3cret"} for one in ("example.com", "chat.example.com")})
-        admission = Admission(["example.com", "chat.example.com"], names)
-        self.assertFalse(admission.known("example.com", "chat"))
-        self.assertTrue(admission.known("chat.example.com", "chat"))
+        rules = Admission(["example.com", "chat.example.com"], names)
+        self.assertFalse(rules.known("example.com", "chat"))
+        self.assertTrue(rules.known("chat.example.com", "chat"))
 
     def order(self, peer: Peer, attributes: str, to: str = "example.com") -> str:
         return peer.type(
