@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 
 import idna
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -135,15 +136,18 @@ def find_issuer(
 ) -> x509.Certificate | None:
     """Answer the one of ``authorities`` that is in the chain, or that issued its last one."""
     for authority in authorities:
-        if authority in chain:
-            return authority
-        if authority.subject == chain[-1].issuer:
-            try:
-                chain[-1].verify_directly_issued_by(authority)
-            except Exception:  # noqa: BLE001, S112  many kinds, and each means: it was not this one
-                continue
+        if authority in chain or issued(authority, chain[-1]):
             return authority
     return None
+
+
+def issued(upper: x509.Certificate, lower: x509.Certificate) -> bool:
+    """True where the key of ``upper`` has signed ``lower``."""
+    try:
+        lower.verify_directly_issued_by(upper)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _add_names(builder: _Builder, names: Sequence[str], usage: Usage) -> _Builder:

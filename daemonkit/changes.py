@@ -72,7 +72,7 @@ class Changes:
                 f"{path} is there already, and is another one. Move it away, or add --replace."
             )
         else:
-            self.add(path, text, lambda: replace_file(path, content, public=public))
+            self.add(path, text, lambda: _write(path, content, public))
 
     def settings(
         self,
@@ -106,7 +106,7 @@ class Changes:
             text = ini_edit.put(text, wanted)
             content = text.encode()
             said = ", ".join(map(str, wanted))
-            self.add(path, said, lambda: replace_file(path, content, public=True))
+            self.add(path, said, lambda: _write(path, content, True))
         else:
             self.keep(path, ", ".join(map(str, (*values, *told))) or "its settings")
         return text
@@ -130,7 +130,6 @@ class Changes:
         for one in self.all:
             try:
                 if one.do is not None:
-                    one.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                     one.do()
             except OSError as error:
                 raise CtlFailure(
@@ -150,6 +149,11 @@ def read(path: Path) -> bytes:
             f"{path} cannot be read: {error.strerror}. Run this as root, and correct the path if "
             "it is wrong."
         ) from None
+
+
+def _write(path: Path, content: bytes, public: bool) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    replace_file(path, content, public=public)
 
 
 def _existing(path: Path) -> Path:

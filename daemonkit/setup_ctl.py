@@ -66,9 +66,15 @@ def confirm(changes: Changes) -> None:
 
 def steps(following: Sequence[str]) -> Iterator[str]:
     """Answer what to do next as lines for people."""
-    yield paint("Next:", "bold")
+    if following:
+        yield paint("Next:", "bold")
     for number, text in enumerate(following, start=1):
         yield from wrapped(f"{number}. ", text, 3)
+
+
+def not_root(error: OSError) -> CtlFailure:
+    """Answer a failure for a file that this user may not even look for."""
+    return CtlFailure(f"{error.filename} cannot be looked at: {error.strerror}. Run this as root.")
 
 
 def runs(control_socket: Path) -> bool:

@@ -13,7 +13,7 @@ from daemonkit.ctl import Frame, Group, show
 from daemonkit.hosts import parse_domain
 from daemonkit.replace import replace_file
 from daemonkit.terminal import CtlFailure, pairs, read_secret, table, wrapped
-from xmppd.components import rotation
+from xmppd.components import first_use, rotation
 from xmppd.components.registry import Registry, normal_name
 from xmppd.config import Config, load
 
@@ -172,6 +172,7 @@ def list_callbridges(options: Namespace) -> None:
             print(f"xmppctl: {failure}", file=sys.stderr)
     columns = {"name": "Call Bridge", "domain": "Domain", "state": "State"}
     found: list[dict[str, Any]] = []
+    awaited: dict[tuple[str, str], str] = {}
     for domain, name in ((one, name) for one in domains for name in registry.names(one)):
         link, known = links.get((domain, name), {}), registry.find(domain, name)
         one = {
@@ -180,7 +181,9 @@ def list_callbridges(options: Namespace) -> None:
             "state": link.get("state", unknown),
             "secret_in_use": link.get("secret_in_use"),
             "rotation": rotation.as_json(known),
+            "expires": first_use.as_json(known),
         }
+        awaited[domain, name] = first_use.describe(name, known)
         if options.show_secrets:
             one |= {"secret": known and known.secret, "next_secret": known and known.next_secret}
             columns |= {"secret": "Secret"}
@@ -202,7 +205,8 @@ def list_callbridges(options: Namespace) -> None:
         return table([columns[key] for key in keys], cells) + [
             line
             for one in found
-            for said in rotation.describe(one)
+            for said in (*rotation.describe(one), awaited[one["domain"], one["name"]])
+            if said
             for line in wrapped("", f"{one['name']}: {said}.", 0)
         ]
 

@@ -23,7 +23,7 @@ from daemonkit.changes import Changes
 from daemonkit.ctl import show
 from daemonkit.ini import read_text
 from daemonkit.ini_edit import Value
-from daemonkit.setup_ctl import confirm, runs, steps
+from daemonkit.setup_ctl import confirm, not_root, runs, steps
 from daemonkit.terminal import CtlFailure, wrapped
 
 _NEW = "# callbridged: the Call Bridge. callbridged.ini(5) has every setting.\n\n[callbridge]\n"
@@ -39,6 +39,8 @@ def run(options: Namespace) -> int:
         return _run(options)
     except (CertificateFault, JoinFault) as fault:
         raise CtlFailure(" ".join(fault.faults)) from None
+    except OSError as error:
+        raise not_root(error) from None
 
 
 def _run(options: Namespace) -> int:
@@ -68,7 +70,7 @@ def _run(options: Namespace) -> int:
         changes.apply()
     checked = not options.dry_run and not to_do
     report = _check(ini, options.user if password else None, password) if checked else None
-    following = [to_do] if to_do else list(_following(config))
+    following = [to_do] if to_do else list(_following(config, changes))
     answer = {
         "changes": [one.as_json() for one in changes.all],
         "note": note,
@@ -117,12 +119,12 @@ def _check(ini: Path, user: str | None, password: str) -> Report:
     return run_check(load(ini), Trace(None), user, password)
 
 
-def _following(config: Config) -> Iterator[str]:
+def _following(config: Config, changes: Changes) -> Iterator[str]:
     """What to do next, in order."""
-    if runs(config.callbridge.control_socket):
-        yield "callbridgectl reload"
-    else:
+    if not runs(config.callbridge.control_socket):
         yield START
+    elif changes.any:
+        yield "callbridgectl reload"
     yield "callbridgectl status"
 
 

@@ -92,6 +92,15 @@ class ChangesTests(SynchronousTestCase):
         self.changes.apply()
         self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o644)
 
+    def test_other_things(self) -> None:
+        """What is no file makes its directory itself, with the owner that it needs."""
+        path = self.directory / "state" / "registry"
+        seen: list[bool] = []
+        self.changes.add(path, "cb1 may connect", lambda: seen.append(path.parent.exists()))
+        self.changes.check()
+        self.changes.apply()
+        self.assertEqual(seen, [False])
+
     def test_no_place(self) -> None:
         """Where nothing may be written, that is told before anything is."""
         self.patch(os, "access", lambda path, mode: path != self.directory)
@@ -102,8 +111,8 @@ class ChangesTests(SynchronousTestCase):
     def test_cut_off(self) -> None:
         """Where writing fails, the text says that a second run goes on."""
         self.changes.file(self.path, b"x", "the key")
-        (self.directory / "a file").write_bytes(b"")
-        self.changes.add(self.directory / "a file" / "more", "impossible", lambda: None)
+        self.changes.file(self.directory / "a" / "more", b"y", "impossible")
+        (self.directory / "a").write_bytes(b"")
         said = str(self.assertRaises(CtlFailure, self.changes.apply))
         self.assertIn("run the same command again", said)
         self.assertEqual(self.path.read_bytes(), b"x")

@@ -260,7 +260,8 @@ class CtlTests(CtlTestCase):
         self.assertEqual(output, "Call Bridge  State\ncb1          daemon not running\n")
         output = self.run_ctl("callbridge", "list", "--json")
         entry = {"name": "cb1", "domain": COM, "state": None}
-        self.assertEqual(json.loads(output), [{**entry, "secret_in_use": None, "rotation": None}])
+        nothing = {"secret_in_use": None, "rotation": None, "expires": None}
+        self.assertEqual(json.loads(output), [{**entry, **nothing}])
 
     def test_list_with_daemon(self) -> None:
         """The daemon tells the states."""
@@ -433,7 +434,8 @@ class DomainsTests(CtlTestCase):
             ],
         )
         output = self.run_ctl("callbridge", "list", "--domain", COM, "--json")
-        self.assertEqual(json.loads(output), [{**down, "secret_in_use": None, "rotation": None}])
+        nothing = {"secret_in_use": None, "rotation": None, "expires": None}
+        self.assertEqual(json.loads(output), [{**down, **nothing}])
 
     def test_delete(self) -> None:
         """A Call Bridge is taken out of the domain that is named, also of one not served."""

@@ -21,6 +21,7 @@ from tests.support.ca import CertificateAuthority
 from xmppd.check import records
 from xmppd.components.registry import Known, Registry
 from xmppd.ctl import main
+from xmppd.setup import run
 
 ROOT = Path(__file__).resolve().parents[2]
 COM = "example.com"
@@ -166,6 +167,16 @@ class FirstServerTests(SetupCase):
         said = self.setup_ctl(*NAMES, "--callbridge=cb.1", expect=1)
         self.assertIn("has a dot in it", said)
         self.assertEqual(self.files(), {})
+
+    def test_no_right(self) -> None:
+        """Somebody who is not root is told in words."""
+
+        def stat(options: object) -> int:
+            raise PermissionError(13, "Permission denied", "/etc/xmppd/tls/xmpp.key")
+
+        self.patch(run, "_run", stat)
+        said = self.setup_ctl(*NAMES, expect=1)
+        self.assertIn("xmpp.key cannot be looked at: Permission denied. Run this as root.", said)
 
     def test_dry_run(self) -> None:
         """--dry-run says all that it would do."""
@@ -327,6 +338,21 @@ class JoinTests(SetupCase):
         self.assertIn("The secret in it is a new one", said)
         self.assertLess(again.expires, self.first.expires)
         self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
+
+    def test_list(self) -> None:
+        """``list`` and ``check`` tell of a secret that waits for its first use, or is too late."""
+        control = ("--config", f"{self.edge}/xmppd.ini")
+        said = " ".join(self.run_ctl(*control, "callbridge", "list").split())
+        self.assertIn("cb1: its join file is good until 20", said)
+        self.assertIn("nobody has come with the secret yet.", said)
+        self.registry().add_secret(COM, "cb1", "s3cret", expires=1000)
+        said = " ".join(self.run_ctl(*control, "callbridge", "list").split())
+        self.assertIn("cb1: its join file was good until 1970-01-01 00:16 UTC", said)
+        self.assertIn("`xmppctl callbridge join cb1` makes another one", said)
+        listed = json.loads(self.run_ctl(*control, "callbridge", "list", "--json"))
+        self.assertEqual(listed[0]["expires"], "1970-01-01T00:16:40+00:00")
+        said = " ".join(self.run_ctl(*control, "check").split())
+        self.assertIn("cb1 may not connect: its join file was good until", said)
 
     def test_used(self) -> None:
         """A secret that was used stays; printed, the file is all that is said."""

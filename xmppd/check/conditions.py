@@ -7,18 +7,16 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-
 from bridgewire import naming
 from bridgewire.certificates import check_server_names
 from bridgewire.identity import CertificateFault, load_authorities, load_identity
+from bridgewire.issuing import issued
 from bridgewire.steps import StepFailure
 from daemonkit import calling, open_files
 from daemonkit.kernel_clock import is_synchronized
 from daemonkit.room import describe_room
 from xmppd.check.condition import Condition, failure, success, warning
-from xmppd.components import rotation
+from xmppd.components import first_use, rotation
 from xmppd.components.registry import Registry, RegistryFault
 from xmppd.config import Config, ServedDomain
 from xmppd.ctl_troubles import describe_trouble
@@ -103,7 +101,7 @@ def _certificate(config: Config, domain: ServedDomain) -> Iterator[Condition]:
         yield success(about, f"{naming.describe(certificate)} ({days} days); the key fits.")
     chain = [certificate, *identity.intermediates]
     for lower, upper in pairwise(chain):
-        if not _issued(upper, lower):
+        if not issued(upper, lower):
             order = (
                 f"{naming.subject(upper.subject)} did not issue {naming.subject(lower.subject)}."
             )
@@ -124,15 +122,6 @@ def _certificate(config: Config, domain: ServedDomain) -> Iterator[Condition]:
             yield warning(about, text)
 
 
-def _issued(upper: x509.Certificate, lower: x509.Certificate) -> bool:
-    """True where the key of ``upper`` has signed ``lower``."""
-    try:
-        lower.verify_directly_issued_by(upper)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
-
-
 def registry(config: Config) -> Iterator[Condition]:
     """Who may connect: at least one Call Bridge for each domain."""
     store = Registry(config.xmppd.state_directory, config.xmppd.domain)
@@ -140,8 +129,14 @@ def registry(config: Config) -> Iterator[Condition]:
         for domain in config.domains:
             names = store.names(domain.name)
             about = f"Call Bridges of {domain.name}"
+            known = {name: store.find(domain.name, name) for name in names}
+            late = [name for name in names if first_use.is_late(known[name])]
+            for name in late:
+                said = first_use.describe(name, known[name])
+                yield warning(about, f"{name} may not connect: {said}.")
             if names:
-                yield success(about, f"{', '.join(names)} may connect.")
+                good = ", ".join(name for name in names if name not in late) or "no other one"
+                yield success(about, f"{good} may connect.")
             else:
                 more = "" if domain.name == config.xmppd.domain else f" --domain {domain.name}"
                 yield failure(

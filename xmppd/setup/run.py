@@ -15,7 +15,7 @@ from daemonkit import ini_edit
 from daemonkit.changes import Changes
 from daemonkit.ctl import show
 from daemonkit.ini import read_text
-from daemonkit.setup_ctl import confirm, runs, steps
+from daemonkit.setup_ctl import confirm, not_root, runs, steps
 from daemonkit.terminal import CtlFailure
 from xmppd.check.condition import Condition, Result
 from xmppd.check.ctl import every_condition
@@ -38,6 +38,8 @@ def run(options: Namespace) -> int:
         return _run(options)
     except (CertificateFault, JoinFault) as fault:
         raise CtlFailure(" ".join(fault.faults)) from None
+    except OSError as error:
+        raise not_root(error) from None
 
 
 def _run(options: Namespace) -> int:
@@ -71,7 +73,7 @@ def _run(options: Namespace) -> int:
             changes.apply()
     records = zone.zone_lines(config)
     conditions = [] if options.dry_run else list(every_condition(ini))
-    following = [to_do] if to_do else list(_following(config, ini, members.files))
+    following = [to_do] if to_do else list(_following(config, changes, conditions, members.files))
     answer = {
         "changes": [one.as_json() for one in changes.all],
         "records": records,
@@ -83,13 +85,17 @@ def _run(options: Namespace) -> int:
     return 1 if any(one.result is Result.FAILURE for one in conditions) else 0
 
 
-def _following(config: Config, ini: Path, files: Sequence[Path]) -> Iterator[str]:
+def _following(
+    config: Config, changes: Changes, conditions: Sequence[Condition], files: Sequence[Path]
+) -> Iterator[str]:
     """What to do next, in order."""
-    yield "Publish the records above, where they are missing."
-    if runs(config.xmppd.control_socket):
-        yield "xmppctl reload"
-    else:
+    published = [one.result is Result.SUCCESS for one in conditions if one.about.startswith("SRV")]
+    if not published or not all(published):
+        yield "Publish the records above, where they are missing."
+    if not runs(config.xmppd.control_socket):
         yield START
+    elif changes.any:
+        yield "xmppctl reload"
     for path in files:
         command = "xmppctl" if path.name.removesuffix(".join").count(".") else "callbridgectl"
         yield (
