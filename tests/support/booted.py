@@ -7,6 +7,7 @@ when the host is up, or up again. A boot takes half a second.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -26,6 +27,9 @@ _CLEAN = [
     "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
 ]
 
+#: Tells two of the same name apart.
+_NUMBERS = itertools.count(1)
+
 #: In a mount namespace that ends with it, so there is nothing to undo. What a host changes is kept
 #: in memory. Two hosts in one cgroup would take each other's services for their own.
 _BOOT = """
@@ -35,7 +39,12 @@ for group in $1; do echo $$ >"$group/cgroup.procs"; done; shift
 mount -t tmpfs -o mode=755 changes "$place"
 mkdir "$place/changed" "$place/work" "$place/root"
 mount -t overlay -o "lowerdir=$root,upperdir=$place/changed,workdir=$place/work" root "$place/root"
-exec systemd-nspawn --directory="$place/root" "$@"
+status=133  # that is how it ends when the host reboots
+while [ $status = 133 ]; do
+    status=0
+    setpriv --pdeathsig TERM systemd-nspawn --directory="$place/root" "$@" || status=$?
+done
+exit $status
 """
 
 
@@ -48,13 +57,13 @@ class Host:
     def __init__(self, name: str, root: DebianRoot, place: Path, network: NetworkNamespace) -> None:
         self.name = name
         place.mkdir()
-        unique = f"{name}-{os.getpid()}"
+        unique = f"{name}-{os.getpid()}-{next(_NUMBERS)}"
         self._groups = [top / f"callbridge-{unique}" for top in _cgroup_roots()]
         self._heard = _NotifySocket(place.with_suffix(".notify"))
         self.console = Process(
             name,
             [
-                # If we are gone, SIGTERM lets it shut down.
+                # When we are gone, SIGTERM lets it shut down.
                 *("setpriv", "--pdeathsig", "TERM", "unshare", "--mount", "--propagation=private"),
                 *("sh", "-c", _BOOT, "sh", root.directory, place, " ".join(map(str, self._groups))),
                 *("--quiet", "--boot", f"--machine={unique}", f"--hostname={name}"),

@@ -8,6 +8,7 @@ import contextlib
 import json
 import ssl
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.support.booted import Host
@@ -29,6 +30,7 @@ class Installation(TwoHosts):
     """xmppd at the edge and callbridged inside, linked, with alice as the only user."""
 
     def __init__(self) -> None:
+        self._days = 100
         zone = Zone(DOMAIN)
         zone.srv.append((10, 10, 5223, SERVER))
         zone.clients.append((10, 10, 5222, SERVER))
@@ -58,7 +60,10 @@ class Installation(TwoHosts):
         return self._certify(self.inside, "callbridged", "callbridge", [f"cb1.{DOMAIN}"])
 
     def _certify(self, host: Host, daemon: str, name: str, dns: list[str]) -> bytes:
-        certificate, key = self.ca.issue(name, dns=dns)
+        # No two end on the same day, which is what status shows of them.
+        self._days += 1
+        end = datetime.now(UTC) + timedelta(days=self._days)
+        certificate, key = self.ca.issue(name, dns=dns, not_after=end)
         place = f"/etc/{daemon}/tls"
         host.write(f"{place}/ca.crt", self.ca.certificate_path.read_bytes())
         host.write(f"{place}/{name}.crt", certificate.read_bytes())

@@ -1,0 +1,92 @@
+"""The daemons as services: what systemd does when they start, end, hang or cannot run."""
+
+from __future__ import annotations
+
+import re
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.booted import Host
+from tests.systemd.installation import PASSWORD, SERVER, installation
+
+
+class ServiceTests(SynchronousTestCase):
+    """An installation that works, before each test and after it."""
+
+    def setUp(self) -> None:
+        self.site = installation()
+        self.services = ((self.site.edge, "xmppd"), (self.site.inside, "callbridged"))
+        self.since = self.site.await_link()["since"]
+
+    def works_again(self) -> None:
+        """There is another link, and it carries a login."""
+        self.site.await_link(after=self.since)
+        login = self.site.log_in()
+        self.assertTrue(login.ok, login)
+
+    def adjust(self, host: Host, daemon: str, *settings: str) -> None:
+        """Settings of the unit, for the time of the test; the daemon is started with them."""
+        place = f"/run/systemd/system/{daemon}.service"
+        host.write(f"{place}.d/test.conf", "\n".join(["[Service]", *settings, ""]), 0o644)
+        self.addCleanup(
+            host.run, f"rm -r {place}.d; systemctl daemon-reload; systemctl restart {daemon}"
+        )
+        host.run(f"systemctl daemon-reload; systemctl restart {daemon}")
+
+    def restarted(self, host: Host, daemon: str, before: str) -> None:
+        """systemd has started it once more, and it is ready."""
+        host.wait(daemon, "NRestarts", lambda now: int(now) > int(before))
+        host.wait(daemon, "ActiveState", lambda now: now == "active")
+
+    def test_login(self) -> None:
+        """A user logs in from outside, and not with another password."""
+        login = self.site.log_in()
+        self.assertTrue(login.ok, login)
+        self.assertEqual(self.site.log_in("wrong").failures, ["not-authorized"])
+
+    def test_check(self) -> None:
+        """The check on each host finds that all is well."""
+        self.assertNotIn("FAILURE", self.site.edge.run("xmppctl check"))
+        self.site.inside.run("callbridgectl check --login alice", typed=PASSWORD + "\n")
+
+    def test_killed(self) -> None:
+        """A daemon that is killed is started again, makes the link again, and logins work."""
+        for host, daemon in self.services:
+            before = host.show(daemon, "NRestarts")
+            host.run(f"kill -9 $(systemctl show --property=MainPID --value {daemon})")
+            self.restarted(host, daemon, before)
+            self.works_again()
+            self.since = self.site.link()["since"]
+
+    def test_stuck(self) -> None:
+        """A daemon that does nothing any more is killed by the watchdog, and started again."""
+        for host, daemon in self.services:
+            self.adjust(host, daemon, "WatchdogSec=2s")
+        self.since = self.site.await_link(after=self.since)["since"]
+        before = [host.show(daemon, "NRestarts") for host, daemon in self.services]
+        for host, daemon in self.services:
+            host.run(f"systemctl kill --signal=STOP {daemon}")
+        for (host, daemon), count in zip(self.services, before, strict=True):
+            self.restarted(host, daemon, count)
+            self.assertIn("Watchdog timeout", host.journal(daemon))
+        self.works_again()
+
+    def test_reboot(self) -> None:
+        """A host that boots starts its daemon, and the link is there again."""
+        for host, _daemon in self.services:
+            host.reboot()
+            self.works_again()
+            self.since = self.site.link()["since"]
+
+    def test_status(self) -> None:
+        """`systemctl status` says in a line what the daemon does."""
+        for (host, daemon), line in zip(
+            self.services,
+            (
+                r"cb1\.example\.com connected; sessions: \d+",
+                rf"connected to {SERVER}:5223 \(secure\), registered as cb1",
+            ),
+            strict=True,
+        ):
+            host.wait(daemon, "StatusText", lambda now, line=line: re.match(line, now) is not None)
+            self.assertRegex(host.run(f"systemctl status {daemon}"), f'Status: "{line}')
