@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import queue
 import shutil
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,7 +77,6 @@ class Host:
             environment={"NOTIFY_SOCKET": str(self._heard.path)},
         )
         self._leader = 0
-        self._pidfd = -1
 
     @property
     def directory(self) -> Path:
@@ -95,23 +96,9 @@ class Host:
         self._await_boot()
 
     def _await_boot(self) -> None:
-        message = ""
-        while "READY=1" not in message.splitlines():
-            message = self._heard.next(self.console)
-            for line in message.splitlines():
-                if line.startswith("X_NSPAWN_LEADER_PID="):
-                    self._follow(int(line.partition("=")[2]))
-
-    def _follow(self, leader: int) -> None:
-        """The first process in there, whose end is that of all others."""
-        self._forget()
-        self._leader = leader
-        self._pidfd = os.pidfd_open(leader)
-
-    def _forget(self) -> None:
-        if self._pidfd != -1:
-            os.close(self._pidfd)
-        self._pidfd = -1
+        """systemd-nspawn names the first process in there, and then says that systemd is up."""
+        self._leader = int(self._heard.next("X_NSPAWN_LEADER_PID=", self.console))
+        self._heard.next("READY=1", self.console)
 
     def words(self, script: str) -> list[str]:
         """The command that runs a script of bash in there, as root."""
@@ -159,6 +146,10 @@ class Host:
         with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as opened:
             opened.write(text.encode() if isinstance(text, str) else text)
 
+    def read(self, path: str) -> bytes:
+        """A file, as root."""
+        return (self.directory / path.lstrip("/")).read_bytes()
+
     def show(self, unit: str, name: str) -> str:
         """A property of the unit: `systemctl show`."""
         return self.run(f"systemctl show --property={name} --value {unit}").strip()
@@ -182,36 +173,47 @@ class Host:
 
     def end(self) -> None:
         """As the power cut does. Safe to call at any time, any number of times."""
-        if self._pidfd != -1:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-            self._forget()
-            self.console.wait()
-        self.console.kill()
-        self._heard.close()
         for group in self._groups:
-            for below, _, _ in os.walk(group, topdown=False):
-                wait_until(f"{below} is empty", lambda below=below: _removed(Path(below)))
+            _kill(group / "payload")
+        with contextlib.suppress(NeverHappened, AssertionError):
+            self.console.wait()  # systemd-nspawn puts things in order
+        self.console.kill()
+        for group in self._groups:
+            wait_until(f"{group} is empty", lambda group=group: _removed(group))
+        self._heard.close()
 
 
 class _NotifySocket:
-    """What sd_notify sends to: systemd-nspawn tells there what becomes of the host."""
+    """What sd_notify sends to: systemd-nspawn tells there what becomes of the host.
+
+    It also passes on what systemd says later, and stands still when nobody takes that.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.unlink(missing_ok=True)
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
-        self._socket.settimeout(DEADLINE)
+        threading.Thread(target=self._take, daemon=True).start()
 
-    def next(self, sender: Process) -> str:
+    def _take(self) -> None:
+        while message := self._socket.recv(4096):
+            for line in message.decode().splitlines():
+                self._lines.put(line)
+        self._socket.close()
+
+    def next(self, wanted: str, sender: Process) -> str:
+        """What follows ``wanted`` in the next line that begins with it."""
         try:
-            return self._socket.recv(4096).decode()
-        except TimeoutError:
+            while not (line := self._lines.get(timeout=DEADLINE)).startswith(wanted):
+                pass
+        except queue.Empty:
             raise NeverHappened(f"{sender.name} did not boot\n{sender.tail()}") from None
+        return line.removeprefix(wanted)
 
     def close(self) -> None:
-        self._socket.close()
+        with contextlib.suppress(OSError):  # closed already
+            self._socket.sendto(b"", str(self.path))
 
 
 def _cgroup_roots() -> list[Path]:
@@ -221,8 +223,19 @@ def _cgroup_roots() -> list[Path]:
     return [place for place in places if (place / "cgroup.procs").exists()]
 
 
+def _kill(group: Path) -> None:
+    """Everything in it and below it."""
+    for below, _, _ in os.walk(group):
+        with contextlib.suppress(FileNotFoundError):
+            for process in (Path(below) / "cgroup.procs").read_text().split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(process), signal.SIGKILL)
+
+
 def _removed(group: Path) -> bool:
     """Its last processes may be about to end."""
-    with contextlib.suppress(OSError):
-        group.rmdir()
+    _kill(group)
+    for below, _, _ in os.walk(group, topdown=False):
+        with contextlib.suppress(OSError):
+            os.rmdir(below)
     return not group.exists()

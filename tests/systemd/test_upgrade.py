@@ -46,7 +46,7 @@ class PackageTests(SynchronousTestCase):
         """Alice, with a session that stays."""
         stream = self.site.connect()
         self.addCleanup(stream.close)
-        stream.start_tls(self.site.ca.certificate_path, DOMAIN)
+        stream.start_tls(self.site.authority, DOMAIN)
         stream.read_until("</stream:features>")
         stream.send(plain("alice", PASSWORD))
         stream.read_until("<success[^>]*/>")
