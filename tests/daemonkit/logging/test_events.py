@@ -41,6 +41,11 @@ def calls() -> Iterator[tuple[str, ast.Call]]:
                     yield f"{path.relative_to(ROOT)}:{node.lineno}", node
 
 
+def fields(event: Event) -> set[str]:
+    """Those that stand in its text."""
+    return {name.partition(".")[0] for _, name, _, _ in Formatter().parse(event) if name}
+
+
 class EventTests(SynchronousTestCase):
     """What the tables have to be."""
 
@@ -57,11 +62,7 @@ class EventTests(SynchronousTestCase):
 
     def test_limits(self) -> None:
         """What a peer can bring about is limited, but for who has logged in with a password."""
-        unlimited = {
-            one.name
-            for one in EVENTS
-            if one.limit is None and _PEERS & {field for _, field, _, _ in Formatter().parse(one)}
-        }
+        unlimited = {one.name for one in EVENTS if one.limit is None and _PEERS & fields(one)}
         self.assertEqual(unlimited, {"login-accepted", "login-succeeded", "network-forgiven"})
 
     def test_calls(self) -> None:
@@ -72,6 +73,25 @@ class EventTests(SynchronousTestCase):
             shown = ast.unparse(call.args[0])
             named = shown.isupper() or " if " in shown or shown == "event"
             self.assertTrue(named, f"{place}: {shown}")
+
+    def test_fields_given(self) -> None:
+        """A call gives its event all fields that its text, and its limit, need."""
+        tables = {**vars(common), **vars(xmppd), **vars(callbridged)}
+        checked = 0
+        for place, call in calls():
+            given = {keyword.arg for keyword in call.keywords}
+            more = [ast.unparse(one.value) for one in call.keywords if one.arg is None]
+            if any(one.endswith(".log_fields()") for one in more):
+                given |= {"failure", "step", "reason", "remedy"}
+            elif more:
+                continue
+            for node in ast.walk(call.args[0]):
+                event = tables.get(node.id) if isinstance(node, ast.Name) else None
+                if isinstance(event, Event):
+                    checked += 1
+                    needed = fields(event).union(event.limit.per if event.limit else ())
+                    self.assertEqual(needed - given, set(), f"{place}: {event.name}")
+        self.assertGreater(checked, 60)
 
     def test_all_said(self) -> None:
         """No event is in a table that nothing says."""
