@@ -63,8 +63,9 @@ class Beginning(Service):
 class Readiness(Service):
     """Starts last and stops first: tells systemd. Ready means that a first attempt was made."""
 
-    def __init__(self, clock: IReactorTime, first_attempt: Deferred[None]) -> None:
+    def __init__(self, clock: IReactorTime, first_attempt: Deferred[None], pulse: Pulse) -> None:
         self._clock = clock
+        self._pulse = pulse
         self._first_attempt = first_attempt
         self._call: IDelayedCall | None = None
 
@@ -78,6 +79,7 @@ class Readiness(Service):
             cancel(self._call)
             self._call = None
             notify("READY=1")
+            self._pulse.look()
 
     def stopService(self) -> None:
         super().stopService()
@@ -115,14 +117,15 @@ def make_service(
         links = bridge.links.status()
         return status_line(callbridge.name, links, datetime.now(UTC)) + reload.warning
 
+    pulse = Pulse(reactor, status)
     daemon = LoggedService(log)
     for one in (
         reload,
         Beginning(config, bridge.warnings),
         bridge,
         ControlService(reactor, callbridge.control_socket, commands(bridge, reload)),
-        Pulse(reactor, status),
-        Readiness(reactor, bridge.links.first_attempt),
+        pulse,
+        Readiness(reactor, bridge.links.first_attempt, pulse),
     ):
         one.setServiceParent(daemon)
     return daemon

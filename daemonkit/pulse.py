@@ -49,6 +49,10 @@ class Pulse(Service):
         self._call = self._clock.callLater(self._interval, self._beat)
         if self._watched:
             notify("WATCHDOG=1")
+        self.look()
+
+    def look(self) -> None:
+        """Say how it does now, if that has changed, and do not wait for the next beat."""
         try:
             line = self._status()
         except Exception:  # noqa: BLE001 - logged whole; the watchdog is fed all the same

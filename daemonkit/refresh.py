@@ -116,6 +116,6 @@ def _run(command: Sequence[str], given: bytes) -> bytes:
         why = said or f"ended with exit status {done.returncode}"
     raise CtlFailure(
         f"the unit's credentials could not be brought up to date ({Path(command[0]).name}: {why}). "
-        "Look at LoadCredential= in the unit and at the files there; `systemctl restart` loads "
-        "them, too."
+        "Look at LoadCredential= in the unit and at the files there; `journalctl -n 20` says more. "
+        "The daemon goes on with those that it has."
     )

@@ -16,8 +16,8 @@ def end(program: str, fault: object) -> NoReturn:
     that is busy, has another status, and is tried again.
     """
     text = f"{program}: {credentials.in_words(str(fault))}"
-    if os.environ.get("JOURNAL_STREAM"):
-        # Each line is an error for journald as well, see sd-daemon(3).
+    if os.environ.get("JOURNAL_STREAM") and sys.stderr is sys.__stderr__:
+        # Each line is an error for journald as well, see sd-daemon(3). Later the log sees to that.
         text = "\n".join(f"<3>{line}" for line in text.splitlines())
     print(text, file=sys.stderr, flush=True)
     raise SystemExit(os.EX_CONFIG)

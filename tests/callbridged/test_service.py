@@ -10,6 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from callbridged import service
 from callbridged.service import READY_AFTER, Readiness, status_line
+from daemonkit import pulse
+from daemonkit.pulse import Pulse
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
@@ -26,14 +28,16 @@ class ReadinessTests(SynchronousTestCase):
         self.patch(service, "notify", self.told.append)
         self.clock = Clock()
         self.first: Deferred[None] = Deferred()
-        self.readiness = Readiness(self.clock, self.first)
+        self.patch(pulse, "notify", self.told.append)
+        self.readiness = Readiness(self.clock, self.first, Pulse(self.clock, lambda: "connected"))
         self.readiness.startService()
 
     def test_attempt(self) -> None:
-        """It is ready when the first attempt has been made, whatever came of it, and once."""
+        """It is ready when the first attempt has been made, whatever came of it, and once; and
+        says how it does."""
         self.assertEqual(self.told, [])
         self.first.callback(None)
-        self.assertEqual(self.told, ["READY=1"])
+        self.assertEqual(self.told, ["READY=1", "STATUS=connected"])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_no_end(self) -> None:
@@ -42,7 +46,7 @@ class ReadinessTests(SynchronousTestCase):
         self.assertEqual(self.told, [])
         self.clock.advance(1)
         self.first.callback(None)
-        self.assertEqual(self.told, ["READY=1"])
+        self.assertEqual(self.told, ["READY=1", "STATUS=connected"])
 
     def test_stopped(self) -> None:
         """What stops before that was never ready."""

@@ -83,11 +83,11 @@ def _port(key: str, endpoint: str, wanted: TcpListen, held: bool) -> Condition:
             remedy = f"`ss -ltnp 'sport = :{port}'` says who has it." if taken else ""
             said = os.strerror(error.errno or 0).lower()
             return failure(key, f"{endpoint} cannot be had: {said}.", remedy)
+    if 0 < port < _first_free():
+        return _not_ours(key, endpoint, port)
     if held:
         remedy = "Restart it: it was started with other settings."
         return failure(key, f"{endpoint} is free, though xmppd runs.", remedy)
-    if 0 < port < _first_free():
-        return _not_ours(key, endpoint, port)
     return success(key, f"{endpoint} is free.")
 
 
