@@ -74,7 +74,7 @@ def check_server_names(
     remedy = (
         f"Issue the certificate of {_shown(host)} anew with {' and '.join(dict.fromkeys(wanted))} "
         "as subject alternative names, put it where [tls] certificate in xmppd.ini says, and "
-        "restart xmppd."
+        "run xmppctl reload."
     )
     if not lacks_domain:
         remedy += (
@@ -97,7 +97,7 @@ def check_callbridge_name(certificate: x509.Certificate, component: str) -> None
     remedy = (
         f"Issue the Call Bridge's certificate anew with {_san(component)}, spelled out, as "
         "subject alternative name, put it where [tls] certificate in callbridged.ini says, and "
-        "restart callbridged; or correct name and domain under [callbridge] there."
+        "run callbridgectl reload; or correct name and domain under [callbridge] there."
     )
     raise _mismatch("The Call Bridge's certificate", certificate, offered, missing, remedy)
 

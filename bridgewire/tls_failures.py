@@ -125,7 +125,7 @@ def _untrusted(fault: Untrusted, side: Side) -> StepFailure:
             Step.CERTIFICATE,
             Reason.CERTIFICATE_EXPIRED,
             f"{which} {problem} {seen}.",
-            f"Renew it in {where}, and restart it; or correct this machine's clock.",
+            f"Renew it in {where}, and reload it; or correct this machine's clock.",
         )
     issuer = subject(certificate.issuer)
     if fault.code in _NO_TRUSTED_ISSUER:
@@ -157,12 +157,12 @@ def _refused(said: str, side: Side) -> StepFailure | None:
     elif "alert certificate required" in said:
         reason = Reason.CERTIFICATE_REQUIRED
         text = f"{_start(peer.who)} requires a certificate, and {us.who} presented none."
-        remedy = f"Put a certificate with its name into {us.certificate}, and restart it."
+        remedy = f"Put a certificate with its name into {us.certificate}, and reload it."
     elif "alert certificate expired" in said:
         reason = Reason.CERTIFICATE_EXPIRED
         text = f"{_start(peer.who)} refused {us.who}'s certificate as expired."
         remedy = (
-            f"Renew it in {us.certificate}, with its intermediates, and restart it; or correct the "
+            f"Renew it in {us.certificate}, with its intermediates, and reload it; or correct the "
             f"clock of {peer.who}."
         )
     elif "alert unknown ca" in said:

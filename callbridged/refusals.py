@@ -77,7 +77,7 @@ def _marked(application: str, said: str, name: str) -> StepFailure | None:
             Reason.CERTIFICATE_NAME_MISMATCH,
             f"The XMPP server refused this Call Bridge's certificate ({said}).",
             "Issue it anew with the component name as subject alternative name, put it where [tls] "
-            "certificate in callbridged.ini says, and restart callbridged.",
+            "certificate in callbridged.ini says, and run callbridgectl reload.",
         )
     if application == Reason.CERTIFICATE_REQUIRED:
         return StepFailure(
@@ -85,7 +85,7 @@ def _marked(application: str, said: str, name: str) -> StepFailure | None:
             Reason.CERTIFICATE_REQUIRED,
             f"The XMPP server requires a certificate, and got none ({said}).",
             "Put one with the component name where [tls] certificate in callbridged.ini says, and "
-            "restart callbridged.",
+            "run callbridgectl reload.",
         )
     if application == Reason.SECRET_EXPIRED:
         return StepFailure(

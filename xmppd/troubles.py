@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from bridgewire.steps import Reason, Step, StepFailure
@@ -27,7 +27,10 @@ class Trouble:
     def as_json(self) -> dict[str, str]:
         """Answer ``{"step", "reason", "text", "peer", "at"}``; the text ends with the remedy."""
         at = self.at.isoformat(timespec="seconds")
-        return {**self.failure.as_json(), "peer": self.peer, "at": at}
+        failure = self.failure
+        text = failure.text if failure.text.endswith(".") else f"{failure.text}."
+        said = replace(failure, text=text).as_json()
+        return {**said, "peer": self.peer, "at": at}
 
 
 class Recent:

@@ -51,6 +51,9 @@ from xmppd.troubles import Trouble
 if TYPE_CHECKING:
     from xmppd.components.connected import Components
 
+_ON_ITS_HOST = "On its host, `callbridgectl check` and the log of callbridged say more."
+_SILENT = "A port scan does that, and a health check; a Call Bridge only over a very slow network."
+
 
 @dataclass(frozen=True)
 class Times:
@@ -192,14 +195,15 @@ class ComponentStream:
 
     def _registration_timed_out(self) -> None:
         self._timer = None
-        self._refuse("connection-timeout", Reason.TIMEOUT, "it did not register in time")
+        text = "it did not register in time"
+        self._refuse("connection-timeout", Reason.TIMEOUT, text, _SILENT)
 
     def _silent(self) -> None:
         self.machine.silent()
 
-    def _refuse(self, condition: str, reason: Reason, text: str) -> None:
+    def _refuse(self, condition: str, reason: Reason, text: str, remedy: str = "") -> None:
         step = Step.REGISTER if self.since is None else Step.ACTIVE
-        self.machine.refused(Refusal(condition, StepFailure(step, reason, text)))
+        self.machine.refused(Refusal(condition, StepFailure(step, reason, text, remedy)))
 
     # ComponentActions: what the table does
 
@@ -275,7 +279,8 @@ class ComponentStream:
         if holder is not self and reason is Reason.LINK_LOST:
             self.log.info(COMPONENT_REPLACED, **fields)
         else:
-            self._remember(StepFailure(Step.ACTIVE, reason, f"The link is down: {why}."))
+            remedy = _ON_ITS_HOST if reason in (Reason.LINK_LOST, Reason.TIMEOUT) else ""
+            self._remember(StepFailure(Step.ACTIVE, reason, f"The link is down: {why}.", remedy))
             self.log.warn(COMPONENT_LOST, **fields)
         self.callbridge.withdraw()
         self._all.changed(self.domain, self.callbridge)
