@@ -59,7 +59,9 @@ def kick(options: argparse.Namespace) -> None:
 
 def said_of(answer: Mapping[str, Any]) -> str:
     """Answer what people are told of the daemon's answer to ``kick``."""
-    said = f"Sessions ended: {answer['ended']}, at {answer['servers']} XMPP server(s)."
+    number = answer["servers"]
+    servers = f"{number} XMPP server{'' if number == 1 else 's'}"
+    said = f"Sessions ended: {answer['ended']}, at {servers}."
     if answer["silent"]:
         said += f" No answer from {', '.join(answer['silent'])}: ask there with xmppctl."
     return said

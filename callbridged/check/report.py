@@ -126,7 +126,8 @@ class Report:
     def _verdict(self) -> str:
         failures = self.failures
         if not failures:
-            where = f"at {len(self.servers)} XMPP server(s)"
+            number = len(self.servers)
+            where = f"at {number} XMPP server{'' if number == 1 else 's'}"
             return f"{paint('SUCCESS', 'green')}: all steps, {where}"
         said = [f"{walk.target}: step {_spell(walk)}" for walk in failures]
         return f"{paint('FAILURE', 'red')}: {'; '.join(said)}"

@@ -137,7 +137,7 @@ class Ctl(UserCase):
     def test_kick(self) -> None:
         """kick names a user, or one session, by name or by address."""
         said = self.ok("kick", "Alice", "--reason", "Bye.")
-        self.assertEqual(said, "Sessions ended: 2, at 1 XMPP server(s).\n")
+        self.assertEqual(said, "Sessions ended: 2, at 1 XMPP server.\n")
         self.ok("kick", "alice@Example.com/my/phone")
         self.assertEqual(
             self.asked,
@@ -180,7 +180,7 @@ class Ctl(UserCase):
         said = self.ok("user", "del", "alice")
         self.assertEqual(
             said,
-            "alice may not log in any more.\nSessions ended: 2, at 1 XMPP server(s).\n",
+            "alice may not log in any more.\nSessions ended: 2, at 1 XMPP server.\n",
         )
         self.assertEqual(self.asked[0][1]["user"], "alice")
 

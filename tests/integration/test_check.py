@@ -64,6 +64,8 @@ class CheckTests(CheckCase):
         for target in report["targets"]:
             self.assertIn("a link of this name is up there", target["steps"][-1]["text"])
         self.assertEqual(self.bridge.links(), before)
+        for server in self.servers:
+            self.assertIsNone(server.callbridge("cb1")["last_error"], "the check is no twin")
 
     def test_secret_of_one(self) -> None:
         """A secret that differs on one server is found, though the other one is fine."""

@@ -88,7 +88,7 @@ def _srv(resolver: dns.resolver.Resolver, name: str, host: str, ports: Sequence[
         return failure(
             about, f"{wrong[0]} names a port that xmppd does not listen on.", f"Publish {wanted}"
         )
-    return success(about, f"{'; '.join(here)}.")
+    return success(about, "; ".join(here))  # each ends with the dot of its name
 
 
 def _ask(resolver: dns.resolver.Resolver, name: str, kind: str) -> list[str]:
