@@ -95,7 +95,7 @@ def refusals() -> Refusals:
             distrustful = RawStream(expired.address, expired.component_port)
             distrustful.secure(foreign.certificate_path, "example.com")
         records = f"--nameserver={site.nameserver.where}"
-        servers = {one.name: one for one in (well, damaged, expired)}
+        servers = {one.name: one for one in (well, joined, damaged, expired)}
         with ThreadPoolExecutor(4) as pool:
             inside = dict(zip(bridges, pool.map(look, bridges.values()), strict=True))
             looks = pool.map(lambda one: look(one, records), servers.values())
@@ -315,6 +315,11 @@ class EdgeTests(FaultCase):
     def test_rogue(self, row: Row) -> None:
         """A component that uses the address of another."""
         self.shows(row, refusals().edge["well"])
+
+    @provokes("xmppctl", "the join file of ... was good until ...")
+    def test_join_file(self, row: Row) -> None:
+        """A Call Bridge comes too late with the secret out of its join file."""
+        self.shows(row, refusals().edge["joined"])
 
     @provokes("xmppctl", "is damaged or no registry")
     def test_damaged(self, row: Row) -> None:
