@@ -32,7 +32,9 @@ need libnss3-tools command -v certutil
 need nodejs command -v node
 need npm command -v npm
 need haproxy command -v haproxy
+need netavark ls /usr/lib/podman/netavark
 need nginx-light command -v nginx
+need podman command -v podman
 need postgresql sh -c 'ls /usr/lib/postgresql/*/bin/postgres'
 need profanity command -v profanity
 need python3-aioxmpp /usr/bin/python3 -c "import aioxmpp"
@@ -40,6 +42,7 @@ need python3-dev python3 -c "import os, sysconfig as s; os.stat(s.get_path('incl
 need python3-nbxmpp /usr/bin/python3 -c "import nbxmpp"
 need slapd command -v slapd
 need systemd-container command -v systemd-nspawn
+need uidmap command -v newuidmap
 need zsh command -v zsh
 install_missing
 make_tox
