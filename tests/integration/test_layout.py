@@ -12,6 +12,8 @@ from tests.support.processes import ROOT
 
 #: Everything that a person reads on the way from the README.
 PAGES = (*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")))
+#: Those that are in Japanese as well, as PAGE.ja.md.
+TRANSLATED = (ROOT / "README.md", ROOT / "docs" / "operating.md")
 
 
 class LayoutTests(unittest.SynchronousTestCase):
@@ -64,3 +66,32 @@ class LinkTests(unittest.SynchronousTestCase):
                 names = (link.partition("#")[0] for link in Page(path).links())
                 todo += [(path.parent / name).resolve() for name in names if "://" not in name]
         self.assertEqual(set(PAGES) - found, set())
+
+
+class TranslationTests(unittest.SynchronousTestCase):
+    """The pages that are there in two languages, against each other."""
+
+    def test_both_languages_have_the_same(self) -> None:
+        """A page in Japanese has the headings, code, tables and links of the one in English."""
+        for path in TRANSLATED:
+            english, japanese = Page(path), Page(path.with_suffix(".ja.md"))
+            self.assertEqual(self.shape(japanese), self.shape(english), path.name)
+            self.assertEqual(self.code(japanese), self.code(english), path.name)
+            self.assertEqual(japanese.tables(), english.tables(), path.name)
+            self.assertEqual(self.targets(japanese), self.targets(english), path.name)
+
+    def shape(self, page: Page) -> list[int]:
+        return [heading.level for heading in page.headings()]
+
+    def code(self, page: Page) -> list[tuple[str, str]]:
+        return [(block.language, block.text) for block in page.code]
+
+    def targets(self, page: Page) -> list[str]:
+        """Where links lead; those between the translations without the language and the heading."""
+        found = []
+        for link in page.links():
+            name, mark, anchor = link.partition("#")
+            own = name.replace(".ja.md", ".md")
+            translated = not name or (page.path.parent / own).resolve() in TRANSLATED
+            found.append(own if translated else name + mark + anchor)
+        return sorted(found)

@@ -4,15 +4,16 @@
 set -eu
 archive=$1
 if [ -n "$(find "$archive" -newer "$0" 2>/dev/null)" ]; then exit; fi
-# What the packages depend on, then what looks at them, what a host has that boots, and a client.
-wanted="python3 libpq5 libldap-2.5-0 systemd man-db bash-completion dbus openssl systemd-sysv \
-    go-sendxmpp"
+# What the packages depend on, then what looks at them, and what a host has that boots.
+wanted="python3 libpq5 libldap-2.5-0 systemd man-db bash-completion dbus openssl systemd-sysv"
 # In a container there is no systemd; these two cannot be there beside it, so they are fetched apart.
 parts="systemd-standalone-sysusers systemd-standalone-tmpfiles"
+# What the operator's guide lets its reader install, with all that Debian recommends.
+guide="--install-recommends python3 libpq5 libldap-2.5-0 go-sendxmpp sqlite3"
 trap 'rm -f "$archive.part"' EXIT
 mkdir -p "$(dirname "$archive")"
 mmdebstrap --quiet --variant=minbase --format=tar --skip=cleanup/apt/lists,cleanup/apt/cache \
-    --customize-hook="for some in '$wanted' '$parts'; do
+    --customize-hook="for some in '$wanted' '$parts' '$guide'; do
         chroot \"\$1\" apt-get -qq --yes --download-only --no-install-recommends install \$some
     done" bookworm "$archive.part"
 mv "$archive.part" "$archive"

@@ -175,12 +175,12 @@ class Host:
         """As the power cut does. Safe to call at any time, any number of times."""
         for group in self._groups:
             _kill(group / "payload")
+        self._heard.close()  # systemd-nspawn would wait for us to read what it has to say
         with contextlib.suppress(NeverHappened, AssertionError):
             self.console.wait()  # systemd-nspawn puts things in order
         self.console.kill()
         for group in self._groups:
             wait_until(f"{group} is empty", lambda group=group: _removed(group))
-        self._heard.close()
 
 
 class _NotifySocket:

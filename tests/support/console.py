@@ -4,7 +4,7 @@
     Password for alice:
 
 The prompt names the host. Below a command is what it prints; ``...`` stands for any text, and what
-is never twice the same (times, durations, ports of clients) may differ.
+is never twice the same (times, durations, ports of clients, ids) may differ. ``^C`` is Control-C.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ _PROMPT = re.compile(r"^(?P<host>[a-z]+[0-9])# (?P<line>.*)$")
 
 #: What differs from run to run, and what it is called in its place.
 _VARYING = (
-    (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:\+00:00|\+0000|Z| UTC)?", "TIME"),
+    (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:\+00:00|\+0000|Z| UTC)?", "TIME"),
     (r"\d{4}-\d\d-\d\d", "DAY"),
     (r"\b[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d\b", "TIME"),
+    (r"\b\d\d:\d\d:\d\d\b", "TIME"),
+    (r"\b[0-9a-f]{8}(?:[0-9a-f]{24})?\b", "ID"),
     (r"\b\d+(?:\.\d+)? (?:ms|s|min|h|days?)\b", "DURATION"),
     (r"\b(\d+(?:\.\d+){3}):\d{5}\b", r"\1:PORT"),
 )

@@ -15,7 +15,7 @@ from tests.support.processes import ROOT, output
 ARCHIVE = Path(os.environ.get("DEBIAN_ROOT", ROOT / ".tox" / "debian12-root.tar"))
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 #: What a root has no use for when all is installed.
-_NO_CACHE = "rm -r /var/cache/apt/archives/*.deb /var/lib/apt/lists/*; rm -f /etc/resolv.conf"
+_NO_CACHE = "rm -r /var/cache/apt/archives/*.deb /var/lib/apt/lists/*"
 
 
 @functools.cache
@@ -50,8 +50,8 @@ def with_systemd() -> DebianRoot:
 
 
 def fresh() -> DebianRoot:
-    """A Debian that can boot and has nothing else, with all it may want in apt's cache. Is kept."""
-    return _kept("fresh", "dbus systemd-sysv", "rm -f /etc/resolv.conf")
+    """A server as Debian sets it up, with all that it may want in apt's cache. It is kept."""
+    return _kept("fresh", "ca-certificates dbus python3 systemd-sysv", "true")
 
 
 def _kept(name: str, packages: str, script: str) -> DebianRoot:
@@ -62,7 +62,7 @@ def _kept(name: str, packages: str, script: str) -> DebianRoot:
         shutil.rmtree(part, ignore_errors=True)
         root = DebianRoot.unpack(ARCHIVE, part)
         root.install(packages)
-        root.run(script)
+        root.run(f"rm -f /etc/hostname /etc/resolv.conf; {script}")
         os.utime(part)
         part.rename(place)
     return DebianRoot(place)

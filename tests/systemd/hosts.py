@@ -29,11 +29,12 @@ class TwoHosts:
     """``edge`` and ``inside``, of ``root``, up. ``close`` ends all, and leaves nothing behind."""
 
     def __init__(self, root: DebianRoot, zone: Zone) -> None:
-        self._ends = contextlib.ExitStack()
+        #: What is to be done at the end, the last one first.
+        self.ends = contextlib.ExitStack()
         try:
             # Not below the test runner's directory: a UNIX socket path has at most 107 bytes.
             self.directory = Path(tempfile.mkdtemp(prefix="callbridge-"))
-            self._ends.callback(shutil.rmtree, self.directory)
+            self.ends.callback(shutil.rmtree, self.directory)
             self._make_hosts(root, *self._make_network(zone))
             self._set_up()
         except BaseException:
@@ -41,7 +42,7 @@ class TwoHosts:
             raise
 
     def close(self) -> None:
-        self._ends.close()
+        self.ends.close()
 
     def _set_up(self) -> None:
         """What a subclass makes of them."""
@@ -49,14 +50,14 @@ class TwoHosts:
     def _make_network(self, zone: Zone) -> list[NetworkNamespace]:
         self.outside, *hosts = spaces = [NetworkNamespace() for _ in range(3)]
         for space in spaces:
-            self._ends.callback(space.close)
+            self.ends.callback(space.close)
         self.outside.run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
         for space, address in zip(hosts, (EDGE, INSIDE), strict=True):
             space.connect(address, self.outside, GATEWAYS[address])
         nameserver = Dnsmasq(zone, self.directory, GATEWAYS[EDGE], 53)
         with self.outside.entered():
             nameserver.start()
-        self._ends.callback(nameserver.stop)
+        self.ends.callback(nameserver.stop)
         return hosts
 
     def _make_hosts(self, root: DebianRoot, *networks: NetworkNamespace) -> None:
@@ -66,6 +67,6 @@ class TwoHosts:
             for name, network in zip(("xmpp1", "cb1"), networks, strict=True)
         )
         for host in (self.edge, self.inside):
-            self._ends.callback(host.end)
+            self.ends.callback(host.end)
             host.boot()
             host.write("/etc/resolv.conf", f"nameserver {GATEWAYS[EDGE]}\n", 0o644)
