@@ -90,3 +90,29 @@ class ServiceTests(SynchronousTestCase):
         ):
             host.wait(daemon, "StatusText", lambda now, line=line: re.match(line, now) is not None)
             self.assertRegex(host.run(f"systemctl status {daemon}"), f'Status: "{line}')
+
+    def test_settings_that_cannot_be_used(self) -> None:
+        """A daemon that cannot run is not tried for ever; `systemctl status` says what to mend."""
+        for host, daemon in self.services:
+            path = f"/etc/{daemon}/{daemon}.ini"
+            host.run(f"sed -i 's/^private_key/privat_key/' {path}")
+            host.run(f"systemctl restart {daemon}", status=1)
+            # The Call Bridge that comes back asks for xmppd again, some times.
+            for unit in (daemon, "xmppd.socket")[: 1 + (host is self.site.edge)]:
+                host.wait(unit, "SubState", lambda now: now == "failed")
+            self.assertEqual(host.show(daemon, "ExecMainStatus"), "78")
+            self.assertEqual(host.show(daemon, "NRestarts"), "0")
+            said = host.run(f"systemctl status --full {daemon}", status=3)
+            self.assertIn("[tls] has no key privat_key. Did you mean private_key?", said)
+            host.run(f"sed -i 's/^privat_key/private_key/' {path}")
+            host.run(f"systemctl restart {daemon}")
+            self.works_again()
+            self.since = self.site.link()["since"]
+
+    def test_sandbox(self) -> None:
+        """systemd itself calls the units, as they run, safe."""
+        for host, daemon in self.services:
+            said = host.run(f"systemd-analyze --no-pager security {daemon}")
+            print("", *re.findall("^(?:✗|→).*", said, re.MULTILINE), sep="\n")
+            (level,) = re.findall(r"Overall exposure level for .*: ([0-9.]+) OK", said)
+            self.assertLessEqual(float(level), 1.5)
