@@ -6,6 +6,7 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.integration.faults.crowd import Crowd
 from tests.integration.faults.look import FaultCase, Seen, look
 from tests.integration.faults.table import Row, provokes
 from tests.support.processes import free_port
@@ -38,18 +39,14 @@ def ahead() -> list[str]:
 @functools.cache
 def seen() -> Logins:
     """Logins without a Call Bridge, and at one with backends that are away, drained, or frozen."""
-    site = Site()
-    try:
-        server = site.server(
-            settings={"login": {"deadline": "1s", "max_waiting": 1}},
-            prefix=ahead(),
-            usual_ports=True,
-        )
-        backends = f"file:{site.users}\n  http:hook"
+    with Crowd() as crowd:
+        site = crowd.site
+        limits = {"login": {"deadline": "1s", "max_waiting": 1}}
+        server = site.server("xmpp1", crowd.address(), settings=limits, prefix=ahead())
         bridge = site.bridge(
             settings={
                 "callbridge": {"server_address": f"{server.fqdn}:{server.component_port}"},
-                "users": {"backend": backends},
+                "users": {"backend": f"file:{site.users}\n  http:hook"},
                 "http hook": {"url": f"http://127.0.0.1:{free_port()}/"},
             }
         )
@@ -58,8 +55,6 @@ def seen() -> Logins:
         server.start()
         ask(site, server, "alice").read_until(FAILURE)
         return with_bridge(site, server, bridge)
-    finally:
-        site.close()
 
 
 def with_bridge(site: Site, server: XmppServer, bridge: CallBridge) -> Logins:
