@@ -37,12 +37,19 @@ def read_secret(prompt: str, *, confirm: bool = False) -> str:
         if not secret:
             raise CtlFailure("there is no secret on standard input. Pipe it in as the first line.")
         return secret
-    secret = getpass.getpass(f"{prompt}: ")
+    secret = _typed(prompt)
     if not secret:
         raise CtlFailure("nothing was typed, and nothing was changed.")
-    if confirm and getpass.getpass(f"{prompt}, again: ") != secret:
+    if confirm and _typed(f"{prompt}, again") != secret:
         raise CtlFailure("the two differ, and nothing was changed. Try again.")
     return secret
+
+
+def _typed(prompt: str) -> str:
+    try:
+        return getpass.getpass(f"{prompt}: ")
+    except EOFError:
+        return ""
 
 
 def ask(prompt: str, default: str = "") -> str:

@@ -77,7 +77,7 @@ def _run(options: Namespace) -> int:
         "check": None if report is None else report.as_json(),
         "next": following,
     }
-    show(options, answer, lambda: _lines(changes, note, report, following))
+    show(options, answer, lambda: _lines(changes, wishes.asked, note, report, following))
     return 1 if to_do or (report is not None and report.failures) else 0
 
 
@@ -129,9 +129,9 @@ def _following(config: Config, changes: Changes) -> Iterator[str]:
 
 
 def _lines(
-    changes: Changes, note: str, report: Report | None, following: Sequence[str]
+    changes: Changes, shown: bool, note: str, report: Report | None, following: Sequence[str]
 ) -> Iterator[str]:
-    for one in changes.all:
+    for one in changes.all if not shown else ():
         yield from one.lines()
     if not changes.any:
         yield "Nothing was changed: all of this is there already."

@@ -18,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bridgewire.join import JoinFile
 from bridgewire.join_reading import load_join, parse
 from tests.support.ca import CertificateAuthority
+from xmppd.check import ctl as check
 from xmppd.check import records
 from xmppd.components.registry import Known, Registry
 from xmppd.ctl import main
@@ -53,7 +54,9 @@ class SetupCase(SynchronousTestCase):
         # Not self.mktemp(): a socket's path has at most 107 bytes.
         self.directory = Path(tempfile.mkdtemp(prefix="setup-"))
         self.addCleanup(shutil.rmtree, self.directory)
+        # What others do with their DNS and their ports is not looked at.
         self.patch(records, "records", lambda config, nameserver: iter(()))
+        self.patch(check, "ports", lambda config, sockets, held: iter(()))
         self.edge = self.directory / "xmpp1"
 
     def run_ctl(self, *argv: str, typed: str | None = None, expect: int = 0) -> str:

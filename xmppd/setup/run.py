@@ -81,7 +81,7 @@ def _run(options: Namespace) -> int:
         "check": [one.as_json() for one in conditions],
         "next": following,
     }
-    show(options, answer, lambda: _lines(changes, records, conditions, following))
+    show(options, answer, lambda: _lines(changes, wishes.asked, records, conditions, following))
     return 1 if any(one.result is Result.FAILURE for one in conditions) else 0
 
 
@@ -106,11 +106,12 @@ def _following(
 
 def _lines(
     changes: Changes,
+    shown: bool,
     records: Sequence[str],
     conditions: Sequence[Condition],
     following: Sequence[str],
 ) -> Iterator[str]:
-    for one in changes.all:
+    for one in changes.all if not shown else ():
         yield from one.lines()
     if not changes.any:
         yield "Nothing was changed: all of this is there already."
