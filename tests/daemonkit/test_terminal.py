@@ -63,6 +63,16 @@ class SecretTests(SynchronousTestCase):
         self.type("")
         self.assertRaises(CtlFailure, read_secret, "Secret")
 
+    def test_end_of_input(self) -> None:
+        """A terminal that ends, as by Ctrl-D, is as if nothing was typed."""
+
+        def end(prompt: str) -> str:
+            raise EOFError
+
+        self.patch(sys, "stdin", Terminal())
+        self.patch(getpass, "getpass", end)
+        self.assertRaises(CtlFailure, read_secret, "Secret")
+
 
 class PrintingTests(SynchronousTestCase):
     """What is shown."""
