@@ -14,6 +14,9 @@ from typing import Any
 
 #: Bytes in an answer's line.
 MAX_ANSWER = 64 * 1024 * 1024
+#: Milliseconds. A signal that comes just before the process goes to sleep does not wake it, and
+#: Python looks at it only then: Ctrl-C.
+_PATIENCE = 500
 
 
 class CommandError(Exception):
@@ -71,8 +74,11 @@ def follow(
                     line = bytes(received[:end])
                     del received[: end + 1]
                     yield json.loads(line)
-                if any(descriptor == output for descriptor, _ in readable.poll()):
+                events = readable.poll(_PATIENCE)
+                if any(descriptor == output for descriptor, _ in events):
                     return
+                if not events:
+                    continue
                 more = connection.recv(65536)
                 if not more or len(received) > MAX_ANSWER:
                     break

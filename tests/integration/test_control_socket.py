@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import socket
 import stat
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from daemonkit.control import CommandError, ControlService, ControlSocketFault, NotRunning, call
+from daemonkit.feed import Feed
+from daemonkit.following import Following
 
 
 class ControlSocketTests(TestCase):
@@ -143,5 +147,54 @@ class ControlSocketTests(TestCase):
             if stopping is not None:
                 await stopping
             self.assertFalse(self.path.exists())
+
+        return Deferred.fromCoroutine(run())
+
+
+#: Follows at the socket in its argument. Its SIGINT goes to a thread, so that nothing wakes the main
+#: one: as if the signal had come just before that went to sleep.
+_ASLEEP = """
+import os, signal, sys, threading
+from pathlib import Path
+from daemonkit.calling import follow
+
+news = follow(Path(sys.argv[1]), "numbers", 1)
+next(news)
+
+def interrupt():
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    os.kill(os.getpid(), signal.SIGINT)
+    threading.Event().wait()
+
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+threading.Thread(target=interrupt, daemon=True).start()
+try:
+    next(news)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+class FollowingTests(TestCase):
+    """Who follows, and is told to stop."""
+
+    def test_signal_before_sleep(self) -> Deferred[None]:
+        """Ctrl-C ends it also where it comes in the moment before the wait for news."""
+
+        async def run() -> None:
+            directory = tempfile.mkdtemp(prefix="control-")
+            self.addCleanup(shutil.rmtree, directory)
+            path = Path(directory) / "control.sock"
+            feed: Feed[int] = Feed()
+            service = ControlService(
+                reactor, path, {"numbers": lambda _: Following("so far", feed, str)}
+            )
+            service.startService()
+            self.addCleanup(service.stopService)
+            command = [sys.executable, "-c", _ASLEEP, str(path)]
+            done = await deferToThread(
+                subprocess.run, command, capture_output=True, text=True, timeout=30, check=False
+            )
+            self.assertEqual((done.stdout, done.stderr), ("interrupted\n", ""))
 
         return Deferred.fromCoroutine(run())
