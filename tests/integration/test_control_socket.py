@@ -151,10 +151,10 @@ class ControlSocketTests(TestCase):
         return Deferred.fromCoroutine(run())
 
 
-#: Follows at the socket in its argument. Its SIGINT goes to a thread, so that nothing wakes the main
-#: one: as if the signal had come just before that went to sleep.
+#: Follows at the socket in its argument. When the main thread sleeps in poll(2) another one gets
+#: SIGINT: nothing wakes the main one, as if the signal had come just before it went to sleep.
 _ASLEEP = """
-import os, signal, sys, threading
+import os, signal, sys, threading, time
 from pathlib import Path
 from daemonkit.calling import follow
 
@@ -162,6 +162,9 @@ news = follow(Path(sys.argv[1]), "numbers", 1)
 next(news)
 
 def interrupt():
+    main = Path(f"/proc/self/task/{os.getpid()}/syscall")
+    while main.read_text().split()[0] not in ("7", "73", "271"):  # poll, ppoll
+        time.sleep(0.01)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     os.kill(os.getpid(), signal.SIGINT)
     threading.Event().wait()
