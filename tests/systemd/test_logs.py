@@ -62,7 +62,8 @@ class JournalTests(SynchronousTestCase):
     def test_nothing_twice(self) -> None:
         """What the daemon logs is not on its standard output as well."""
         for host, unit in ((self.site.edge, "xmppd"), (self.site.inside, "callbridged")):
-            # This run's: one that the watchdog ended has said there where it was.
+            # Not of reloads, nor of one that the watchdog ended, which said there where it was.
+            daemon = f"_PID={host.show(unit, 'MainPID')}"
             run = f"_SYSTEMD_INVOCATION_ID={host.show(unit, 'InvocationID')}"
-            printed = entries(host, run, "_TRANSPORT=stdout")
+            printed = entries(host, daemon, run, "_TRANSPORT=stdout")
             self.assertEqual([one["MESSAGE"] for one in printed], [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
+from secrets import token_hex
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -37,7 +38,8 @@ class ReloadTests(SynchronousTestCase):
 
     def test_bridge(self) -> None:
         """A Call Bridge goes to another authority: by a link that stays, and by the next one."""
-        other = CertificateAuthority(Path(self.mktemp()), "Other CA")
+        name = f"CA {token_hex(4)}"
+        other = CertificateAuthority(Path(self.mktemp()), name)
         certificate, key = other.issue("callbridge", dns=[f"cb1.{DOMAIN}"])
         trusted = self.site.edge.read("/etc/xmppd/tls/ca.crt")
         self.site.edge.write("/etc/xmppd/tls/ca.crt", trusted + other.certificate_path.read_bytes())
@@ -46,10 +48,10 @@ class ReloadTests(SynchronousTestCase):
             self.site.inside.write(f"/etc/callbridged/tls/{file.name}", file.read_bytes())
         self.site.inside.run("systemctl reload callbridged")
         self.assertEqual(self.site.link(), self.before)
-        self.assertNotIn("Other CA", self.before["certificate"])
+        self.assertNotIn(name, self.before["certificate"])
         self.site.inside.run("callbridgectl reconnect")
         after = self.site.await_link(after=self.before["since"])
-        self.assertIn("issued by CN=Other CA", after["certificate"])
+        self.assertIn(f"issued by CN={name}", after["certificate"])
 
     def test_unusable(self) -> None:
         """With a file that is no certificate the reload fails, says why, and changes nothing."""
