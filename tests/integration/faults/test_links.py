@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-
 from tests.integration.faults.look import FaultCase, Seen, look
+from tests.integration.faults.scene import scene
 from tests.integration.faults.table import Row, provokes
 from tests.support.site import CallBridge, Site, XmppServer, small_site
 from tests.support.waiting import wait_until
@@ -31,7 +30,7 @@ def rotate(site: Site, server: XmppServer, bridge: CallBridge, found: dict[str, 
     site.enrol(bridge)
 
 
-@functools.cache
+@scene
 def seen() -> dict[str, Seen]:
     """One link, ended in all ways one after the other, and up again each time."""
     found: dict[str, Seen] = {}
