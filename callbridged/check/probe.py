@@ -32,6 +32,9 @@ from callbridged.refusals import (
 )
 from callbridged.registration import Registration
 
+#: Seconds that a server may take to hang up, once there is nothing more to learn from it.
+FAREWELL = 1.0
+
 
 class Probe:
     """Dials once, registers, and leaves: the inputs of a link, without the link.
@@ -68,6 +71,7 @@ class Probe:
             reactor, settings, target, self, _Nobody(), self._reached, check=True
         )
         self._state = Step.TLS
+        self._ended = 0.0
 
     async def walk(self) -> Walk:
         """Answer what was found at each step. Never raises for what goes wrong on the way."""
@@ -80,7 +84,8 @@ class Probe:
         except StepFailure as failure:
             if self._outcomes and self._outcomes[-1].step is failure.step:
                 self._outcomes.pop()  # it was begun, and that was all
-            self._outcomes.append(Outcome.failed(failure, self._reactor.seconds() - began))
+            ended = self._ended or self._reactor.seconds()
+            self._outcomes.append(Outcome.failed(failure, ended - began))
         return Walk(str(self._target), self._outcomes, self._warnings)
 
     async def _register(self) -> None:
@@ -100,7 +105,9 @@ class Probe:
         finally:
             cancel(overdue)
             stream.finish()
+            farewell = self._reactor.callLater(FAREWELL, stream.abort)
             await self._gone
+            cancel(farewell)
 
     def _reached(self, step: Step, text: str, seconds: float) -> None:
         transport = self._registration.stream.transport
@@ -139,6 +146,7 @@ class Probe:
     def _end(self, failure: StepFailure | None) -> None:
         if self._over.called:
             return
+        self._ended = self._reactor.seconds()
         if failure is None:
             self._over.callback(None)
         else:

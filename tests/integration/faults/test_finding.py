@@ -6,6 +6,7 @@ from tests.integration.faults.look import FaultCase, Seen, look
 from tests.integration.faults.scene import scene
 from tests.integration.faults.table import Row, provokes
 from tests.support.site import Site
+from tests.support.waiting import wait_until
 from tests.support.zones import Dnsmasq, Zone
 
 
@@ -17,23 +18,27 @@ def seen() -> dict[str, Seen]:
     try:
         bridge = site.bridge(settings={"dns": {"timeout": "1s"}})
 
-        def meet(name: str, reason: str) -> None:
-            bridge.wait_failure("srv", reason)
+        def meet(name: str, words: str) -> None:
+            def met() -> bool:
+                error = bridge.links()[0]["last_error"] or {"text": ""}
+                return words in error["text"]
+
+            wait_until(f"it says: {words}", met, explain=bridge.explain)
             found[name] = look(bridge)
 
         site.nameserver.start()
         bridge.start()
-        meet("no record", "no-such-service")
+        meet("no record", "There is no SRV record")
         site.nameserver.stop()
-        meet("away", "dns-failure")
+        meet("away", "No answer to SRV")
         site.zone.srv = [(0, 0, 0, ".")]
         site.nameserver.start()
-        meet("not offered", "no-such-service")
+        meet("not offered", "is not offered")
         site.nameserver.stop()
         other = Dnsmasq(Zone("example.net"), site.directory, port=site.nameserver.port)
         try:
             other.start()
-            meet("lame", "dns-failure")
+            meet("lame", "REFUSED")
         finally:
             other.stop()
         return found

@@ -15,6 +15,7 @@ from tests.support.site import CallBridge, Site, XmppServer
 from tests.support.waiting import wait_until
 
 FAILURE = "</failure>"
+ALICE = plain("alice", "wonderland")
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def seen() -> Logins:
         site.enrol(bridge)
         site.nameserver.start()
         server.start()
-        ask(site, server, "alice").read_until(FAILURE)
+        fail_to_log_in(site, server)
         return with_bridge(site, server, bridge)
 
 
@@ -63,7 +64,7 @@ def with_bridge(site: Site, server: XmppServer, bridge: CallBridge) -> Logins:
     server.wait_serving("cb1")
     wait_until("clocks are compared", lambda: bridge.links()[0]["clock_skew"])
     site.users.unlink()
-    ask(site, server, "alice").read_until(FAILURE)
+    fail_to_log_in(site, server)
     inside = look(bridge, "--login", "alice", typed="wonderland\n")
     bridge.command("drain")
     server.wait_state("cb1", "draining")
@@ -75,10 +76,11 @@ def with_bridge(site: Site, server: XmppServer, bridge: CallBridge) -> Logins:
     broken = look(bridge, "--login", "bob", typed="wonderland\n")
     wrong = look(bridge, "--login", "alice", typed="wonderland\n")
     bridge.freeze()
-    first = ask(site, server, "alice")
-    wait_until("a login waits", lambda: server.status()["waiting_logins"])
-    ask(site, server, "alice").read_until(FAILURE)
+    first, second = connect(site, server), connect(site, server)
+    first.send(ALICE)
+    second.send(ALICE)  # there is room for one
     first.read_until(FAILURE)
+    second.read_until(FAILURE)
     accounts = Seen(broken.check + wrong.check, "")
     return Logins(inside, accounts, draining, edge, look(server, records))
 
@@ -89,13 +91,19 @@ def use_file_alone(bridge: CallBridge) -> None:
     bridge.command("reload")
 
 
-def ask(site: Site, server: XmppServer, name: str) -> RawStream:
-    """Begin a login, and leave it to the caller to hear how it ends."""
+def connect(site: Site, server: XmppServer) -> RawStream:
+    """A client that may log in now."""
     stream = RawStream(server.address, server.client_port)
     stream.start_tls(site.ca.certificate_path, site.domain)
     stream.read_until("</stream:features>")
-    stream.send(plain(name, "wonderland"))
     return stream
+
+
+def fail_to_log_in(site: Site, server: XmppServer) -> None:
+    """As alice, whom nobody lets in."""
+    stream = connect(site, server)
+    stream.send(ALICE)
+    stream.read_until(FAILURE)
 
 
 class InsideTests(FaultCase):
