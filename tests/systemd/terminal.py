@@ -19,6 +19,8 @@ _PLAIN = "export TERM=dumb NO_COLOR=1 SYSTEMD_COLORS=0 PAGER=cat; cd /root; "
 #: Lines and columns.
 _SIZE = (24, 80)
 _CONTROL_C = b"\x03"
+#: Also where what runs the tests ignores it, as a shell's jobs in the background do.
+_HEARS_CONTROL_C = ("env", "--default-signal=INT")
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Terminal:
         ours, theirs = pty.openpty()
         termios.tcsetwinsize(theirs, _SIZE)
         process = subprocess.Popen(
-            ["setsid", "--ctty", "--wait", *self.host.words(_PLAIN + line)],
+            [*_HEARS_CONTROL_C, "setsid", "--ctty", "--wait", *self.host.words(_PLAIN + line)],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
