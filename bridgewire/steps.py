@@ -6,6 +6,7 @@ message to the step in the manual and back.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -105,3 +106,8 @@ class StepFailure(Exception):
         """``{"step", "reason", "text"}`` as status shows it; the text ends with the remedy."""
         text = f"{self.text} {self.remedy}".strip()
         return {"step": str(self.step), "reason": str(self.reason), "text": text}
+
+
+def describe_error(error: Mapping[str, str]) -> str:
+    """Answer for people what `StepFailure.as_json` has answered: ``tls, tls-failure: text``."""
+    return f"{error['step']}, {error['reason']}: {error['text']}"

@@ -27,7 +27,6 @@ from callbridged.relay import Relay
 from callbridged.token_store import TokenStore
 from callbridged.tokens import Tokens
 from callbridged.user_certificates import UserCertificates
-from daemonkit.logging.log import Log
 
 #: Questions to the DNS at once. Password checks have the reactor's threads for themselves.
 DNS_THREADS = 8
@@ -49,8 +48,6 @@ class Bridge(MultiService):
         """Raises CertificateFault and BackendFault."""
         super().__init__()
         self.config = config
-        #: What a reload may move.
-        self.log: Log | None = None
         settings, warnings = link_settings(config)
         certificates = user_certificates(config)
         self.guests: Guests | None = None

@@ -9,18 +9,13 @@ from bridgewire.sasl import WireFault
 from bridgewire.session_end import EndSessions
 from callbridged.bridge import Bridge
 from callbridged.ending import end_sessions
-from daemonkit import credentials
+from daemonkit import credentials, room
 from daemonkit.calling import CommandError
 from daemonkit.logins_control import logins_command
 from daemonkit.reload import Reload
-from daemonkit.room import describe_room
 
 #: Paused accounts that are listed.
 MAX_LISTED = 1000
-
-
-def _warnings(bridge: Bridge) -> list[str]:
-    return list(filter(None, [describe_room(bridge.config.callbridge.state_directory)]))
 
 
 def commands(
@@ -39,7 +34,10 @@ def commands(
             "draining": bridge.logins.draining,
             "guests": None if bridge.guests is None else len(bridge.guests.status()),
             "users": bridge.users.status(),
-            "warnings": [*bridge.links.warnings(), *_warnings(bridge)],
+            "warnings": [
+                *bridge.links.warnings(),
+                *room.warnings(bridge.config.callbridge.state_directory),
+            ],
             "paused": 0 if bridge.guessing is None else len(bridge.guessing.paused()),
             "reload": reloading.last and reloading.last.as_json(),
         }

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from bridgewire.steps import describe_error
 from callbridged import ending_ctl, guessing_ctl, users
 from callbridged.check import ctl as check_ctl
 from callbridged.config import DEFAULT_PATH, NO_GUESTS, control_socket, load
@@ -102,9 +103,8 @@ def _renewed(links: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for link in links:
         said = "there is a newer link"
         if not link["renewed"]:
-            error = link["error"]
-            why = f"{error['step']}, {error['reason']}: {error['text']} " if error else ""
-            said = f"the link there goes on as it was. {why}".strip()
+            why = f" {describe_error(link['error'])}" if link["error"] else ""
+            said = f"the link there goes on as it was.{why}"
         yield from wrapped(f"{link['target']}: ", said, 2)
     if not links:
         yield "No link is up. Those that wait for their next attempt make it now."
@@ -136,7 +136,11 @@ def status_lines(answer: Mapping[str, Any]) -> Iterator[str]:
     ]
     if not answer["links"]:
         rows.insert(1, ("XMPP connection", "none"))
-    rows += [("Users", _why(one)) for one in answer.get("users", []) if one["last_error"]]
+    rows += [
+        ("Users", describe_error(one["last_error"]))
+        for one in answer.get("users", [])
+        if one["last_error"]
+    ]
     if answer.get("outstanding_logins"):
         rows.append(("Logins under way", answer["outstanding_logins"]))
     guests = answer.get("guests")
@@ -163,10 +167,5 @@ def _connection(link: Mapping[str, Any]) -> str:
         if link.get("secret_in_use") == "former":
             details.append("with the former secret")
         return f"connected to {target} (secure); {', '.join(one for one in details if one)}"
-    why = f"; {_why(link)}" if link["last_error"] else ""
+    why = f"; {describe_error(link['last_error'])}" if link["last_error"] else ""
     return f"{link['state']}, {target}{why}"
-
-
-def _why(one: Mapping[str, Any]) -> str:
-    error = one["last_error"]
-    return f"{error['step']}, {error['reason']}: {error['text']}"

@@ -12,7 +12,7 @@ from callbridged.config import control_socket, load
 from daemonkit.calling import call
 from daemonkit.ctl import Frame, argument, show
 from daemonkit.terminal import CtlFailure, table
-from daemonkit.units import format_duration
+from daemonkit.units import counted, format_duration
 
 #: Seconds to wait for the daemon, which waits for the XMPP servers.
 TIMEOUT = 15.0
@@ -59,8 +59,7 @@ def kick(options: argparse.Namespace) -> None:
 
 def said_of(answer: Mapping[str, Any]) -> str:
     """Answer what people are told of the daemon's answer to ``kick``."""
-    number = answer["servers"]
-    servers = f"{number} XMPP server{'' if number == 1 else 's'}"
+    servers = counted(answer["servers"], "XMPP server")
     said = f"Sessions ended: {answer['ended']}, at {servers}."
     if answer["silent"]:
         said += f" No answer from {', '.join(answer['silent'])}: ask there with xmppctl."

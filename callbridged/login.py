@@ -333,19 +333,20 @@ class LoginService:
         if not link.sessions:
             del self._links[session.link]
         known = outcome == "success" and session.mechanism != "ANONYMOUS"
+        claimed = session.exchange.username if session.exchange else ""
+        seconds = self._clock.seconds() - session.began
         self.log.info(
             LOGIN_SUCCEEDED if known else LOGIN_ENDED,
             step=Step.LOGIN,
             login=session.id,
             domain=self._domain,
-            user=session.exchange.username[:MAX_NAME] if session.exchange else "",
+            user=claimed[:MAX_NAME],
             peer=session.peer or "unknown",
             mechanism=session.mechanism,
             outcome=outcome,
             why=f", {why}" if why else "",
-            took=format_duration(self._clock.seconds() - session.began),
+            took=format_duration(seconds),
         )
-        claimed = session.exchange.username if session.exchange else ""
         self.records.ended(
             session.id,
             session.peer,
@@ -353,7 +354,7 @@ class LoginService:
             session.mechanism,
             outcome,
             user=(reply.username if reply else None) or claimed,
-            seconds=self._clock.seconds() - session.began,
+            seconds=seconds,
             guest=reply is not None and reply.report,
             text=why or unlogged,
             reason=reason,

@@ -17,6 +17,7 @@ from callbridged.user_certificates import UserCertificates
 from daemonkit.credentials import in_words
 from daemonkit.ini import Setting
 from daemonkit.logging.events import WARNING
+from daemonkit.logging.log import Log
 from daemonkit.logging.service import reopen
 from daemonkit.reload import Differences, ReloadFault, compare
 
@@ -38,8 +39,10 @@ class Fresh:
     log: Callable[[], None]
 
 
-def read(load: Callable[[], Config], bridge: Bridge) -> Fresh:
+def read(load: Callable[[], Config], bridge: Bridge, daemon_log: Log | None = None) -> Fresh:
     """Read all files. Takes its time, and changes nothing.
+
+    ``daemon_log``: what a changed ``[log]`` moves; None: it is none of ours.
 
     Raises:
         ConfigurationFault: the file cannot be used.
@@ -52,8 +55,8 @@ def read(load: Callable[[], Config], bridge: Bridge) -> Fresh:
     if faults or link is None:
         raise ReloadFault(faults)
     settings, warnings = link
-    log = reopen(bridge.log, config.log)
-    return Fresh(config, differences, settings, certificates, (*config.warnings, *warnings), log)
+    moved = reopen(daemon_log, config.log)
+    return Fresh(config, differences, settings, certificates, (*config.warnings, *warnings), moved)
 
 
 def settle(old: Config, new: Config) -> tuple[Config, Differences]:

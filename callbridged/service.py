@@ -105,11 +105,10 @@ def make_service(
     """
     callbridge = config.callbridge
     bridge = Bridge(reactor, config)
-    bridge.log = log
     reload = Reload(
         reactor,
         partial(deferToThreadPool, reactor, reactor.getThreadPool()),
-        lambda: read(load, bridge),
+        lambda: read(load, bridge, log),
         lambda fresh: apply(fresh, bridge, reactor),
     )
 

@@ -70,8 +70,8 @@ def parse_listen(text: str) -> str:
 
 def listening_ports(endpoints: Sequence[str]) -> list[int]:
     """Answer the TCP ports of endpoint strings; those of systemd tell none."""
-    ports = [int(match["port"]) for one in endpoints if (match := _TCP_PORT.match(one))]
-    return [port for port in ports if port]
+    found = [tcp.port for one in endpoints if (tcp := tcp_listen(one))]
+    return [port for port in found if port]
 
 
 def _check_systemd(text: str, rest: str) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from daemonkit import calling, ini_edit
 from daemonkit.changes import Changes
 from daemonkit.ctl import argument
+from daemonkit.ini import IniReader
 from daemonkit.ini_edit import Value
 from daemonkit.terminal import CtlFailure, ask, paint, wrapped
 
@@ -48,6 +50,15 @@ def chosen(text: str, key: Value, shipped: Sequence[Value]) -> str:
     return "" if found in shipped else found.text
 
 
+def came_with(ini: Path, text: str, key: Path, values: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Answer which of ``values``, as shipped in an ini file with this ``text``, nobody has chosen.
+
+    None of them any more once there is a private key; ``key``: where that is by default.
+    """
+    section = IniReader(ini, check_files=False, text=text).section("tls")
+    return () if section.path("private_key", key).exists() else values
+
+
 def asked(prompt: str, default: str, parse: Callable[[str], str]) -> str:
     """Answer what a person types, parsed. Raises CtlFailure."""
     try:
@@ -72,9 +83,16 @@ def steps(following: Sequence[str]) -> Iterator[str]:
         yield from wrapped(f"{number}. ", text, 3)
 
 
-def not_root(error: OSError) -> CtlFailure:
-    """Answer a failure for a file that this user may not even look for."""
-    return CtlFailure(f"{error.filename} cannot be looked at: {error.strerror}. Run this as root.")
+@contextmanager
+def told(*faults: type[Exception]) -> Iterator[None]:
+    """Let these, and what this user may not even look for, end as CtlFailure, in one line."""
+    try:
+        yield
+    except faults as fault:
+        raise CtlFailure(" ".join(str(fault).splitlines())) from None
+    except OSError as error:
+        text = f"{error.filename} cannot be looked at: {error.strerror}. Run this as root."
+        raise CtlFailure(text) from None
 
 
 def runs(control_socket: Path) -> bool:

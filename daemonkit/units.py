@@ -60,6 +60,11 @@ def format_duration(seconds: float) -> str:
     return f"{hours // 24}d {hours % 24}h"
 
 
+def counted(number: int, noun: str) -> str:
+    """Answer ``1 session`` or ``2 sessions``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def rough_duration(seconds: float) -> str:
     """Answer ``5 min``, ``2 h`` or ``3 d``, rounded down; empty below a minute."""
     minutes = int(seconds) // 60

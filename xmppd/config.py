@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Literal, cast, get_args
 
@@ -147,11 +148,28 @@ class Config:
         return (first, *self.further_domains)
 
     @property
+    def listening(self) -> Mapping[str, tuple[str, ...]]:
+        """What is listened on, by the setting that says so."""
+        return {
+            "[component] listen": self.component.listen,
+            "[client] listen": self.client.listen,
+            "[client] direct_tls_listen": self.client.direct_tls_listen,
+            "[client] websocket_listen": self.client.websocket_listen,
+        }
+
+    @property
     def endpoints(self) -> tuple[str, ...]:
         """All that is listened on."""
-        client = self.client
-        ports = (client.listen, client.direct_tls_listen, client.websocket_listen)
-        return (*self.component.listen, *(one for port in ports for one in port))
+        return tuple(chain.from_iterable(self.listening.values()))
+
+    @property
+    def services(self) -> Mapping[str, tuple[str, ...]]:
+        """What is listened on, by the service that SRV records announce."""
+        return {
+            "_xmpp-component._tcp": self.component.listen,
+            "_xmpp-client._tcp": self.client.listen,
+            "_xmpps-client._tcp": self.client.direct_tls_listen,
+        }
 
 
 def control_socket(path: Path) -> Path:

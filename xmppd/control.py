@@ -13,14 +13,13 @@ from twisted.logger import Logger
 
 from bridgewire.jid import JID, InvalidFormat, parse_jid
 from bridgewire.session_end import MAX_REASON, is_reason
-from daemonkit import credentials
+from daemonkit import credentials, room
 from daemonkit import open_files as files
 from daemonkit.control import CommandError
 from daemonkit.hosts import is_address
 from daemonkit.logins_control import logins_command
 from daemonkit.networks import network_of
 from daemonkit.reload import Reload
-from daemonkit.room import describe_room
 from xmppd.components import rotation
 from xmppd.components.registry import Known, RegistryFault
 from xmppd.ending import describe, kick, matching
@@ -70,7 +69,7 @@ def commands(
             "connections": len(server.clients.connections),
             "not_logged_in": len(server.clients.unauthenticated),
             **_status_of_pauses(server),
-            "warnings": list(filter(None, [describe_room(server.config.xmppd.state_directory)])),
+            "warnings": room.warnings(server.config.xmppd.state_directory),
             "open_files": files.in_use(),
             "open_files_limit": files.limit(),
             "reload": reloading.last and reloading.last.as_json(),
@@ -147,12 +146,12 @@ def commands(
 
 def _status_of_callbridges(server: Server) -> dict[str, object]:
     """Those in the registry; where nobody can tell, those that are connected, and why."""
-    registry, fault = server.registry, None
+    fault = None
     try:
         links = [
-            _link(domain, name, server, registry.find(domain, name))
+            _link(domain, name, server, known)
             for domain in server.domains
-            for name in registry.names(domain)
+            for name, known in server.registry.callbridges(domain).items()
         ]
     except RegistryFault as error:
         fault = str(error)

@@ -78,7 +78,6 @@ def add_callbridge_commands(frame: Frame) -> Group:
         parser.add_argument(
             "name", metavar="NAME", help="the Call Bridge's name, without the domain: cb1"
         )
-    for parser in (adding, secret, removing, rotating):
         parser.add_argument("--domain", metavar="DOMAIN", help=f"its XMPP domain ({_FIRST})")
     listing.add_argument("--domain", metavar="DOMAIN", help="of this XMPP domain only")
     return group
@@ -173,8 +172,9 @@ def list_callbridges(options: Namespace) -> None:
     columns = {"name": "Call Bridge", "domain": "Domain", "state": "State"}
     found: list[dict[str, Any]] = []
     awaited: dict[tuple[str, str], str] = {}
-    for domain, name in ((one, name) for one in domains for name in registry.names(one)):
-        link, known = links.get((domain, name), {}), registry.find(domain, name)
+    every_known = ((one, *pair) for one in domains for pair in registry.callbridges(one).items())
+    for domain, name, known in every_known:
+        link = links.get((domain, name), {})
         one = {
             "name": name,
             "domain": domain,
@@ -185,7 +185,7 @@ def list_callbridges(options: Namespace) -> None:
         }
         awaited[domain, name] = first_use.describe(name, known)
         if options.show_secrets:
-            one |= {"secret": known and known.secret, "next_secret": known and known.next_secret}
+            one |= {"secret": known.secret, "next_secret": known.next_secret}
             columns |= {"secret": "Secret"}
             if one["next_secret"]:
                 columns |= {"next_secret": "New secret"}
@@ -248,9 +248,14 @@ def address(
     """The Call Bridge's name, and which domain it is to be in."""
     served = [domain.name for domain in config.domains]
     name, domain = normal_name(options.name), _domain(options, [*served, *more_domains])
-    if f"{name}.{domain}" in served:
-        raise CtlFailure(f"{name}.{domain} is a domain of its own. Choose another name.")
+    check_name(config, domain, name)
     return name, domain
+
+
+def check_name(config: Config, domain: str, name: str) -> None:
+    """Raise CtlFailure where the address of a Call Bridge would be that of a domain."""
+    if f"{name}.{domain}" in [one.name for one in config.domains]:
+        raise CtlFailure(f"{name}.{domain} is a domain of its own. Choose another name.")
 
 
 def _domain(options: Namespace, known: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bridgewire.steps import describe_error
 from daemonkit import open_files
 from daemonkit.terminal import printable
 from xmppd.ctl_sessions import local_time
@@ -31,5 +32,5 @@ def describe_trouble(trouble: Mapping[str, str] | None) -> str:
     """Answer ``tls, tls-failure: text (from 192.0.2.1:4711, 2026-11-25 12:00:00 CET)``."""
     if trouble is None:
         return ""
-    said = f"{trouble['step']}, {trouble['reason']}: {trouble['text']}"
+    said = describe_error(trouble)
     return printable(f"{said} (from {trouble['peer']}, {local_time(trouble['at'])})")

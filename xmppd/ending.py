@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bridgewire.jid import JID, InvalidFormat, parse_jid
 from bridgewire.session_end import EndSessions
+from daemonkit.units import counted
 from xmppd.sessions import Session, Sessions
 
 #: What a client is told whom nobody gave a reason.
@@ -36,8 +37,7 @@ def matching(sessions: Sessions, jid: JID) -> list[Session]:
 
 def describe(count: int, user: str, reason: str) -> str:
     """Answer for the log what was ended: ``2 sessions of alice@example.com: account closed``."""
-    sessions = "1 session" if count == 1 else f"{count} sessions"
-    return f"{sessions} of {user}" + (f": {reason}" if reason else "")
+    return f"{counted(count, 'session')} of {user}" + (f": {reason}" if reason else "")
 
 
 def _end(sessions: Sessions, jid: JID, condition: str, reason: str) -> int:

@@ -13,6 +13,7 @@ from daemonkit.credentials import in_words
 from daemonkit.hosts import parse_domain
 from daemonkit.ini import Setting
 from daemonkit.logging.events import WARNING
+from daemonkit.logging.log import Log
 from daemonkit.logging.service import reopen
 from daemonkit.reload import Differences, ReloadFault, compare
 from xmppd.components.stream import Times
@@ -48,8 +49,10 @@ class Fresh:
     log: Callable[[], None]
 
 
-def read(load: Callable[[], Config], server: Server) -> Fresh:
+def read(load: Callable[[], Config], server: Server, daemon_log: Log | None = None) -> Fresh:
     """Read all files. Takes its time, and changes nothing.
+
+    ``daemon_log``: what a changed ``[log]`` moves; None: it is none of ours.
 
     Raises:
         ConfigurationFault: the file cannot be used.
@@ -68,7 +71,7 @@ def read(load: Callable[[], Config], server: Server) -> Fresh:
             contexts = load_contexts(config, kept)
         except CertificateFault as fault:
             raise ReloadFault(fault.faults) from None
-    return Fresh(config, differences, contexts, reopen(server.log, config.log))
+    return Fresh(config, differences, contexts, reopen(daemon_log, config.log))
 
 
 def settle(old: Config, new: Config) -> tuple[Config, Differences]:

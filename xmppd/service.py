@@ -49,8 +49,6 @@ class Server:
     def __init__(self, reactor: Any, config: Config) -> None:
         """Raises CertificateFault for certificates that cannot be used."""
         self.config = config
-        #: What a reload may move.
-        self.log: Log | None = None
         contexts = load_contexts(config)
         self.domains = {
             name: Domain(
@@ -232,12 +230,11 @@ def make_service(
         CertificateFault: for certificates that cannot be used.
     """
     server = Server(reactor, config)
-    server.log = log
     daemon = LoggedService(log)
     reload = Reload(
         reactor,
         partial(deferToThreadPool, reactor, reactor.getThreadPool()),
-        lambda: read(load, server),
+        lambda: read(load, server, log),
         lambda fresh: apply(fresh, server),
     )
     reload.setServiceParent(daemon)

@@ -8,6 +8,7 @@ from pathlib import Path
 from cryptography import x509
 
 from bridgewire.certificates import CertificateFault, Identity, load_authorities, load_identity
+from daemonkit import credentials
 from daemonkit.ini import IniReader, Section
 
 
@@ -26,6 +27,12 @@ def read_authorities(
     except CertificateFault as fault:
         section.fault("ca", " ".join(fault.faults))
         return path, None
+
+
+def describe_trust(ca: Path | None, section: str) -> str:
+    """Answer for messages where the certificates of trusted authorities are."""
+    system = f"this system's certificate store (or set ca in {section})"
+    return credentials.in_words(str(ca or system))
 
 
 def read_identity(section: Section, ini: IniReader) -> Identity | None:

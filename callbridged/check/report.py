@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from bridgewire.steps import Reason, Step, StepFailure
 from daemonkit.terminal import paint, wrapped
-from daemonkit.units import format_duration
+from daemonkit.units import counted, format_duration
 
 #: Where the texts begin: behind number, name and outcome of a step.
 _COLUMN = len("12 configuration  FAILED  ")
@@ -126,8 +126,7 @@ class Report:
     def _verdict(self) -> str:
         failures = self.failures
         if not failures:
-            number = len(self.servers)
-            where = f"at {number} XMPP server{'' if number == 1 else 's'}"
+            where = f"at {counted(len(self.servers), 'XMPP server')}"
             return f"{paint('SUCCESS', 'green')}: all steps, {where}"
         said = [f"{walk.target}: step {_spell(walk)}" for walk in failures]
         return f"{paint('FAILURE', 'red')}: {'; '.join(said)}"

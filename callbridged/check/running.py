@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bridgewire.steps import Reason
+from bridgewire.steps import Reason, describe_error
 from daemonkit.calling import CommandError, NotRunning, call
 
 #: Seconds for its answer.
@@ -46,7 +46,7 @@ class Running:
         for one in status.get("users", []):
             error = one["last_error"]
             if error:
-                found.append(f"{error['step']}, {error['reason']}: {error['text']}")
+                found.append(describe_error(error))
         return found
 
     def _link(self, target: str) -> Mapping[str, Any]:

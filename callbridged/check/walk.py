@@ -28,7 +28,7 @@ from callbridged.config import NO_GUESTS, Config
 from callbridged.discovery import Found, Target
 from callbridged.dns import Answer, Resolver, lookup
 from callbridged.link_interface import LinkSettings
-from daemonkit.room import describe_room
+from daemonkit import room
 
 #: Ports that a record for components cannot mean, and what they are for.
 _OTHER_PORTS = {5222: "clients", 5269: "other XMPP servers", 5280: "HTTP", 5443: "browsers"}
@@ -42,7 +42,7 @@ async def check(reactor: Any, config: Config, trace: Trace) -> Report:
     report.warnings += config.warnings
     running = await deferToThread(ask_running, callbridge.control_socket)
     report.warnings += running.warnings()
-    report.warnings += filter(None, [describe_room(callbridge.state_directory)])
+    report.warnings += room.warnings(callbridge.state_directory)
     answered: dict[str, str] = {}
     aliases: dict[str, str] = {}
 

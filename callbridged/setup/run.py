@@ -23,27 +23,19 @@ from daemonkit.changes import Changes
 from daemonkit.ctl import show
 from daemonkit.ini import read_text
 from daemonkit.ini_edit import Value
-from daemonkit.setup_ctl import confirm, not_root, runs, steps
+from daemonkit.setup_ctl import confirm, runs, steps, told
 from daemonkit.terminal import CtlFailure, wrapped
 
 _NEW = "# callbridged: the Call Bridge. callbridged.ini(5) has every setting.\n\n[callbridge]\n"
 START = "systemctl enable --now callbridged"
 
 
+@told(CertificateFault, JoinFault)
 def run(options: Namespace) -> int:
     """Do it; 1 if the check at the end finds a failure, or something is still missing.
 
     Raises CtlFailure and ConfigurationFault.
     """
-    try:
-        return _run(options)
-    except (CertificateFault, JoinFault) as fault:
-        raise CtlFailure(" ".join(fault.faults)) from None
-    except OSError as error:
-        raise not_root(error) from None
-
-
-def _run(options: Namespace) -> int:
     if options.join == STDIN and options.user:
         raise CtlFailure(
             "the password of --user and the join file cannot both come from standard input. Add "

@@ -11,9 +11,8 @@ from bridgewire.issuing import certificate_pem
 from bridgewire.join import JoinFile
 from daemonkit.files import check_secret
 from daemonkit.hosts import parse_domain, parse_label
-from daemonkit.ini import IniReader
 from daemonkit.ini_edit import Value
-from daemonkit.setup_ctl import asked, can_ask, chosen
+from daemonkit.setup_ctl import asked, came_with, can_ask, chosen
 from daemonkit.terminal import CtlFailure, read_secret
 
 _KEY = Path("/etc/callbridged/tls/callbridge.key")
@@ -22,9 +21,8 @@ _SHIPPED = (Value("callbridge", "domain", "example.com"), Value("callbridge", "n
 
 
 def shipped(ini: Path, text: str) -> tuple[Value, ...]:
-    """Answer what the file has that is nobody's choice: nothing any more once there is a key."""
-    section = IniReader(ini, check_files=False, text=text).section("tls")
-    return () if section.path("private_key", _KEY).exists() else _SHIPPED
+    """Answer what the file has that is nobody's choice."""
+    return came_with(ini, text, _KEY, _SHIPPED)
 
 
 @dataclass(frozen=True)

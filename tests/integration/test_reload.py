@@ -99,11 +99,11 @@ class ReloadCase(SynchronousTestCase):
         self.addCleanup(stream.close)
         return stream, stream.secure(self.site.ca.certificate_path, self.site.domain, identity)
 
-    def since(self) -> tuple[object, object]:
-        """Since when the link is up, at both ends."""
+    def since(self) -> tuple[object, ...]:
+        """Which connection the link has, and since when it is up, at both ends."""
         entry = self.server.callbridge("cb1")
         assert entry is not None
-        return entry["since"], self.bridge.registered()[0]["since"]
+        return entry["peer"], entry["since"], self.bridge.registered()[0]["since"]
 
     def assert_all_stays(self) -> None:
         """Link and session are the same as ever."""

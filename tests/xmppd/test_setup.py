@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -174,10 +174,10 @@ class FirstServerTests(SetupCase):
     def test_no_right(self) -> None:
         """Somebody who is not root is told in words."""
 
-        def stat(options: object) -> int:
+        def gather(*arguments: object) -> NoReturn:
             raise PermissionError(13, "Permission denied", "/etc/xmppd/tls/xmpp.key")
 
-        self.patch(run, "_run", stat)
+        self.patch(run, "gather", gather)
         said = self.setup_ctl(*NAMES, expect=1)
         self.assertIn("xmpp.key cannot be looked at: Permission denied. Run this as root.", said)
 

@@ -127,15 +127,14 @@ def registry(config: Config) -> Iterator[Condition]:
     store = Registry(config.xmppd.state_directory, config.xmppd.domain)
     try:
         for domain in config.domains:
-            names = store.names(domain.name)
+            known = store.callbridges(domain.name)
             about = f"Call Bridges of {domain.name}"
-            known = {name: store.find(domain.name, name) for name in names}
-            late = [name for name in names if first_use.is_late(known[name])]
+            late = [name for name, one in known.items() if first_use.is_late(one)]
             for name in late:
                 said = first_use.describe(name, known[name])
                 yield warning(about, f"{name} may not connect: {said}.")
-            if names:
-                good = ", ".join(name for name in names if name not in late) or "no other one"
+            if known:
+                good = ", ".join(name for name in known if name not in late) or "no other one"
                 yield success(about, f"{good} may connect.")
             else:
                 more = "" if domain.name == config.xmppd.domain else f" --domain {domain.name}"

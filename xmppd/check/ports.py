@@ -25,14 +25,8 @@ def ports(config: Config, sockets: Sequence[Passed], *, held: bool) -> Iterator[
 
     ``sockets``: those that systemd has for it.
     """
-    client = config.client
     listening, unused = share(config.endpoints, sockets)
-    for key, endpoints in (
-        ("[component] listen", config.component.listen),
-        ("[client] listen", client.listen),
-        ("[client] direct_tls_listen", client.direct_tls_listen),
-        ("[client] websocket_listen", client.websocket_listen),
-    ):
+    for key, endpoints in config.listening.items():
         for endpoint in endpoints:
             wanted = tcp_listen(endpoint)
             if listening[endpoint] != [endpoint]:

@@ -17,6 +17,8 @@ from xmppd.config import Config
 
 #: Seconds for one question.
 TIMEOUT = 5.0
+#: Where systemd's sockets hide the port, nobody misses a record for it.
+_OPTIONAL = ("_xmpps-client._tcp",)
 
 
 def records(config: Config, nameserver: HostPort | None) -> Iterator[Condition]:
@@ -49,16 +51,9 @@ def records(config: Config, nameserver: HostPort | None) -> Iterator[Condition]:
         remedy = "Add one, or correct hostname under [xmppd]."
         yield warning(f"addresses of {host}", "there is no A and no AAAA record.", remedy)
     for domain in config.domains:
-        for service, ports, needed in (
-            ("_xmpp-component._tcp", listening_ports(config.component.listen), True),
-            (
-                "_xmpp-client._tcp",
-                listening_ports(config.client.listen),
-                bool(config.client.listen),
-            ),
-            ("_xmpps-client._tcp", listening_ports(config.client.direct_tls_listen), False),
-        ):
-            if needed or ports:
+        for service, endpoints in config.services.items():
+            ports = listening_ports(endpoints)
+            if ports or (endpoints and service not in _OPTIONAL):
                 yield _srv(asked, f"{service}.{parse_name(domain.name)}", host, ports)
 
 

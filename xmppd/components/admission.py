@@ -6,7 +6,6 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Protocol
 
 from cryptography import x509
@@ -15,6 +14,7 @@ from twisted.words.xish.domish import Element
 from bridgewire import certificates
 from bridgewire.handshake import component_digest, digests_match
 from bridgewire.jid import parse_host
+from bridgewire.join import show_time
 from bridgewire.namespaces import COMPONENT
 from bridgewire.steps import Reason, Step, StepFailure
 from daemonkit.files import mark
@@ -141,11 +141,10 @@ class Admission:
 
     def _take(self, domain: str, name: str, expires: int) -> None:
         if self.now() > expires:
-            end = datetime.fromtimestamp(expires, UTC)
             raise Refused(
                 "not-authorized",
                 Reason.SECRET_EXPIRED,
-                f"the join file of {name}.{domain} was good until {end:%Y-%m-%d %H:%M} UTC, and "
+                f"the join file of {name}.{domain} was good until {show_time(expires)}, and "
                 "its secret has not been used before.",
                 f"Run `xmppctl callbridge join {name}{self._option(domain)}` for a new join file.",
             )

@@ -5,19 +5,22 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+from bridgewire.join import show_time
 from xmppd.components.registry import Known
 
 
 def as_json(known: Known | None) -> str | None:
     """Answer until when it has to be used, None where it has no end."""
-    return None if known is None or known.expires is None else _time(known.expires).isoformat()
+    if known is None or known.expires is None:
+        return None
+    return datetime.fromtimestamp(known.expires, UTC).isoformat()
 
 
 def describe(name: str, known: Known | None, now: float | None = None) -> str:
     """Answer what there is to know about the secret of ``name``, mostly nothing."""
     if known is None or known.expires is None:
         return ""
-    when = f"{_time(known.expires):%Y-%m-%d %H:%M} UTC"
+    when = show_time(known.expires)
     if is_late(known, now):
         return (
             f"its join file was good until {when}, and nobody has come with the secret: "
@@ -31,7 +34,3 @@ def is_late(known: Known | None, now: float | None = None) -> bool:
     if known is None or known.expires is None:
         return False
     return (time.time() if now is None else now) > known.expires
-
-
-def _time(when: int) -> datetime:
-    return datetime.fromtimestamp(when, UTC)

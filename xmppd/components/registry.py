@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from daemonkit.files import check_secret, mark
 from daemonkit.hosts import parse_label
@@ -25,6 +27,8 @@ __all__ = ["SCHEMA", "Known", "Registry", "RegistryFault", "normal_name"]
 
 #: Bytes of randomness in a secret that we make: 256 bits.
 _SECRET_BYTES = 32
+#: The columns of `Known`.
+_KNOWN = "secret, expires, next_secret, rotated_at"
 #: Makes the next secret the only one; whoever has it needs no join file any more.
 _FINISH = "secret = next_secret, expires = NULL, next_secret = NULL, rotated_at = NULL"
 
@@ -250,12 +254,16 @@ class Registry:
         known = self.find(domain, name)
         return None if known is None else known.secret
 
-    def names(self, domain: str) -> list[str]:
-        """Answer all names of a domain in order."""
-        query = "SELECT name FROM callbridge WHERE domain = ? ORDER BY 1"
+    def callbridges(self, domain: str) -> dict[str, Known]:
+        """Answer what is known of all names of a domain, in their order."""
+        query = f"SELECT name, {_KNOWN} FROM callbridge WHERE domain = ? ORDER BY 1"  # noqa: S608
         with self._file.reading() as connection:
             rows = [] if connection is None else connection.execute(query, (domain,)).fetchall()
-        return [str(name) for (name,) in rows]
+        return {str(name): _known(row) for name, *row in rows}
+
+    def names(self, domain: str) -> list[str]:
+        """Answer all names of a domain in order."""
+        return list(self.callbridges(domain))
 
     def domains(self) -> list[str]:
         """Answer all domains that have names, in order; they need not be served any more."""
@@ -274,13 +282,13 @@ def _check(secret: str) -> None:
 
 
 def _find(connection: sqlite3.Connection, domain: str, name: str) -> Known | None:
-    query = (
-        "SELECT secret, expires, next_secret, rotated_at FROM callbridge "
-        "WHERE domain = ? AND name = ?"
-    )
+    query = f"SELECT {_KNOWN} FROM callbridge WHERE domain = ? AND name = ?"  # noqa: S608
     row = connection.execute(query, (domain, name)).fetchone()
-    if row is None:
-        return None
+    return None if row is None else _known(row)
+
+
+def _known(row: Sequence[Any]) -> Known:
+    """Answer what the columns `_KNOWN` say."""
     secret, expires, following, at = row
     since = None if at is None else datetime.fromisoformat(at).replace(tzinfo=UTC)
     return Known(secret, expires, following, since)

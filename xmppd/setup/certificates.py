@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from cryptography import x509
-
 from bridgewire import naming
 from bridgewire.identity import CertificateFault, PrivateKey, load_authorities, load_key
 from bridgewire.issuing import (
@@ -122,13 +120,9 @@ def _plan_authority(
         return None
     authority = make_authority(f"{config.xmppd.domain} Call Bridge CA", now)
     changes.file(authority_key(ini), key_pem(authority.key), _AWAY)
-    _note(changes, path, authority.certificate)
+    text = f"a new authority, {naming.subject(authority.certificate.subject)}"
+    changes.file(path, certificate_pem(authority.certificate), text, public=True)
     return authority
-
-
-def _note(changes: Changes, path: Path, certificate: x509.Certificate) -> None:
-    text = f"a new authority, {naming.subject(certificate.subject)}"
-    changes.file(path, certificate_pem(certificate), text, public=True)
 
 
 def _plan_key(changes: Changes, path: Path) -> PrivateKey:

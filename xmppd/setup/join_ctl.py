@@ -10,7 +10,7 @@ from pathlib import Path
 
 from daemonkit.ctl import Frame, Group, argument, show
 from daemonkit.replace import replace_file
-from daemonkit.setup_ctl import not_root
+from daemonkit.setup_ctl import told
 from daemonkit.terminal import CtlFailure, wrapped
 from daemonkit.units import parse_duration, spell_duration
 from xmppd.config import load
@@ -75,12 +75,8 @@ def join(options: Namespace) -> None:
                 f"there is no Call Bridge {name} of {domain}. `xmppctl setup --callbridge {name}` "
                 "lets it connect, and makes a join file."
             )
-        try:
+        with told(CertificateFault):
             text = for_callbridge(options.config, config, domain, name, known, end)
-        except CertificateFault as fault:
-            raise CtlFailure(" ".join(fault.faults)) from None
-        except OSError as error:
-            raise not_root(error) from None
     if options.output == _STDOUT:
         sys.stdout.write(text)
         return

@@ -38,7 +38,7 @@ def for_callbridge(
         receiver="callbridge",
         domain=domain,
         hostname=config.xmppd.hostname,
-        port=next(iter(listening_ports(config.component.listen)), COMPONENT_PORT),
+        port=_port(config),
         expires=end,
         callbridges=(Member(name, known.secret),),
         authorities=_server_issuer(config, domain),
@@ -59,18 +59,17 @@ def for_server(ini: Path, config: Config, hostname: str, registry: Registry, end
     """Answer the join file for another XMPP server of the (first) domain; see `for_callbridge`."""
     domain = config.xmppd.domain
     certificate, key = _identity(ini, config, (domain, hostname), "server")
-    members = []
-    for name in registry.names(domain):
-        known = registry.find(domain, name)
-        if known is not None:
-            members.append(Member(name, known.next_secret or known.secret, known.expires))
+    members = tuple(
+        Member(name, known.next_secret or known.secret, known.expires)
+        for name, known in registry.callbridges(domain).items()
+    )
     join = JoinFile(
         receiver="server",
         domain=domain,
         hostname=hostname,
-        port=next(iter(listening_ports(config.component.listen)), COMPONENT_PORT),
+        port=_port(config),
         expires=end,
-        callbridges=tuple(members),
+        callbridges=members,
         authorities=certificate_pem(*load_authorities(config.tls.callbridge_ca)).decode(),
         certificate=certificate,
         private_key=key,
@@ -87,6 +86,10 @@ def for_server(ini: Path, config: Config, hostname: str, registry: Registry, end
 def file_name(name: str) -> str:
     """Answer how a join file is called."""
     return f"{name}.join"
+
+
+def _port(config: Config) -> int:
+    return next(iter(listening_ports(config.component.listen)), COMPONENT_PORT)
 
 
 def _care(end: int, *, has_key: bool) -> Sequence[str]:

@@ -14,6 +14,7 @@ from daemonkit.replace import replace_file
 from daemonkit.terminal import CtlFailure
 from xmppd.components.registry import Registry, normal_name
 from xmppd.config import Config
+from xmppd.ctl_callbridges import check_name
 from xmppd.setup import join_files
 
 
@@ -46,8 +47,7 @@ class Members:
         """Let them connect, with a secret that is made, and make a join file for each."""
         domain = self._config.xmppd.domain
         for name in map(normal_name, names):
-            if f"{name}.{domain}" in [one.name for one in self._config.domains]:
-                raise CtlFailure(f"{name}.{domain} is a domain of its own. Choose another name.")
+            check_name(self._config, domain, name)
             if self._registry.find(domain, name) is not None:
                 again = f"`xmppctl callbridge join {name}` makes another join file"
                 self._changes.keep(self._registry.path, f"{name} may connect; {again}")

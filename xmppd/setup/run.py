@@ -15,8 +15,7 @@ from daemonkit import ini_edit
 from daemonkit.changes import Changes
 from daemonkit.ctl import show
 from daemonkit.ini import read_text
-from daemonkit.setup_ctl import confirm, not_root, runs, steps
-from daemonkit.terminal import CtlFailure
+from daemonkit.setup_ctl import confirm, runs, steps, told
 from xmppd.check.condition import Condition, Result
 from xmppd.check.ctl import every_condition
 from xmppd.components.registry import Registry
@@ -29,20 +28,12 @@ _NEW = "# xmppd: the XMPP server at the edge. xmppd.ini(5) has every setting.\n\
 START = "systemctl enable --now xmppd.socket xmppd"
 
 
+@told(CertificateFault, JoinFault)
 def run(options: Namespace) -> int:
     """Do it; 1 if the check at the end finds a failure.
 
     Raises CtlFailure, ConfigurationFault and RegistryFault.
     """
-    try:
-        return _run(options)
-    except (CertificateFault, JoinFault) as fault:
-        raise CtlFailure(" ".join(fault.faults)) from None
-    except OSError as error:
-        raise not_root(error) from None
-
-
-def _run(options: Namespace) -> int:
     ini: Path = options.config
     now = time.time()
     join = None if options.join is None else load_join(options.join, "server", now)

@@ -13,7 +13,7 @@ from bridgewire.join import JoinFile
 from daemonkit.hosts import parse_domain, parse_name
 from daemonkit.ini import IniReader
 from daemonkit.ini_edit import Value
-from daemonkit.setup_ctl import asked, can_ask, chosen
+from daemonkit.setup_ctl import asked, came_with, can_ask, chosen
 from daemonkit.terminal import CtlFailure, ask
 from xmppd.components.registry import normal_name
 from xmppd.config import AUTHORITY
@@ -28,9 +28,8 @@ _SHIPPED = (
 
 
 def shipped(ini: Path, text: str) -> tuple[Value, ...]:
-    """Answer what the file has that is nobody's choice: nothing any more once there is a key."""
-    section = IniReader(ini, check_files=False, text=text).section("tls")
-    return () if section.path("private_key", _KEY).exists() else _SHIPPED
+    """Answer what the file has that is nobody's choice."""
+    return came_with(ini, text, _KEY, _SHIPPED)
 
 
 @dataclass(frozen=True)

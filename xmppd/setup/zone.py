@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from collections.abc import Sequence
 
 from daemonkit.hosts import parse_name
-from daemonkit.listen import listening_ports
+from daemonkit.listen import listening_ports, tcp_listen
 from xmppd.config import Config
 
-_INTERFACE = re.compile(r"interface=((?:[^:\\]|\\.)+)")
 #: Nobody is asked there: they are for examples (RFC 5737, RFC 3849).
 _ELSEWHERE = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 
@@ -23,11 +21,7 @@ def zone_lines(config: Config) -> list[str]:
         for address in addresses((*config.client.listen, *config.component.listen))
     ]
     for domain in config.domains:
-        for service, endpoints in (
-            ("_xmpp-component._tcp", config.component.listen),
-            ("_xmpp-client._tcp", config.client.listen),
-            ("_xmpps-client._tcp", config.client.direct_tls_listen),
-        ):
+        for service, endpoints in config.services.items():
             name = f"{service}.{parse_name(domain.name)}."
             rows += [(name, "SRV", f"10 10 {port} {host}") for port in listening_ports(endpoints)]
     width = max(len(name) for name, _, _ in rows) if rows else 0
@@ -36,8 +30,8 @@ def zone_lines(config: Config) -> list[str]:
 
 def addresses(endpoints: Sequence[str]) -> list[str]:
     """Answer those that are listened on by name, or those that this host speaks from."""
-    named = [match[1].replace("\\", "") for one in endpoints if (match := _INTERFACE.search(one))]
-    found = dict.fromkeys(one for one in named if one not in ("0.0.0.0", "::"))  # noqa: S104
+    named = [tcp.host for one in endpoints if (tcp := tcp_listen(one))]
+    found = dict.fromkeys(one for one in named if one not in ("", "0.0.0.0", "::"))  # noqa: S104
     if found:
         return list(found)
     own = []

@@ -11,9 +11,8 @@ from re import fullmatch
 from cryptography import x509
 
 from bridgewire.certificates import Identity
-from callbridged.backends.tls_settings import read_authorities, read_identity
+from callbridged.backends.tls_settings import describe_trust, read_authorities, read_identity
 from callbridged.scram_keys import ITERATIONS, MAX_ITERATIONS, MIN_ITERATIONS, SCHEMES
-from daemonkit import credentials
 from daemonkit.hosts import HostPort, is_address, parse_host_port
 from daemonkit.ini import IniReader, Section
 
@@ -86,8 +85,7 @@ class HookSettings:
     @property
     def trust(self) -> str:
         """Where the certificates of trusted authorities are, for messages."""
-        system = f"this system's certificate store (or set ca in {self.section})"
-        return credentials.in_words(str(self.ca or system))
+        return describe_trust(self.ca, self.section)
 
 
 def read_settings(name: str, ini: IniReader) -> HookSettings:

@@ -13,9 +13,8 @@ from cryptography import x509
 from bridgewire.certificates import Identity
 from callbridged.backends.ldap.templates import Template, parse_filter, parse_user_dn
 from callbridged.backends.ldap.urls import DirectoryUrl, parse_url
-from callbridged.backends.tls_settings import read_authorities, read_identity
+from callbridged.backends.tls_settings import describe_trust, read_authorities, read_identity
 from callbridged.scram_keys import ITERATIONS, MAX_ITERATIONS, MIN_ITERATIONS, SCHEMES
-from daemonkit import credentials
 from daemonkit.hosts import parse_name
 from daemonkit.ini import IniReader, Section
 
@@ -74,8 +73,7 @@ class LdapSettings:
     @property
     def trust(self) -> str:
         """Where the certificates of trusted authorities are, for messages."""
-        system = f"this system's certificate store (or set ca in {self.section})"
-        return credentials.in_words(str(self.ca or system))
+        return describe_trust(self.ca, self.section)
 
 
 def read_settings(name: str, ini: IniReader) -> LdapSettings:
