@@ -9,7 +9,7 @@ from bridgewire.sasl import WireFault
 from bridgewire.session_end import EndSessions
 from callbridged.bridge import Bridge
 from callbridged.ending import end_sessions
-from daemonkit import credentials, room
+from daemonkit import credentials
 from daemonkit.calling import CommandError
 from daemonkit.logins_control import logins_command
 from daemonkit.reload import Reload
@@ -19,28 +19,9 @@ MAX_LISTED = 1000
 
 
 def commands(
-    bridge: Bridge, reloading: Reload[Any]
+    bridge: Bridge, reloading: Reload[Any], status: Callable[[], object]
 ) -> Mapping[str, Callable[[dict[str, Any]], object]]:
     """Answer the commands by name; each takes the arguments and answers something for JSON."""
-
-    def status(_: dict[str, Any]) -> object:
-        """The status of docs/settings.md: the links, and whether logins can be answered."""
-        return {
-            "callbridge": bridge.config.callbridge.name,
-            "domain": bridge.config.callbridge.domain,
-            "authentication_service": "registered" if bridge.links.registered else "down",
-            "links": bridge.links.status(),
-            "outstanding_logins": bridge.logins.outstanding(),
-            "draining": bridge.logins.draining,
-            "guests": None if bridge.guests is None else len(bridge.guests.status()),
-            "users": bridge.users.status(),
-            "warnings": [
-                *bridge.links.warnings(),
-                *room.warnings(bridge.config.callbridge.state_directory),
-            ],
-            "paused": 0 if bridge.guessing is None else len(bridge.guessing.paused()),
-            "reload": reloading.last and reloading.last.as_json(),
-        }
 
     async def reload(_: dict[str, Any]) -> object:
         """The configuration is read again; the answer says how that ended."""
@@ -114,7 +95,7 @@ def commands(
         return bridge.config.callbridge.domain
 
     return {
-        "status": status,
+        "status": lambda _: status(),
         "reload": reload,
         "reconnect": reconnect,
         "credentials": lambda _: credentials.named(),

@@ -21,6 +21,7 @@ from callbridged.dialer import cancel
 from callbridged.events import CONFIGURED
 from callbridged.link_interface import State
 from callbridged.reload import apply, read
+from callbridged.status import Status
 from daemonkit.control import ControlService
 from daemonkit.credentials import in_words
 from daemonkit.logging.events import WARNING
@@ -112,17 +113,18 @@ def make_service(
         lambda fresh: apply(fresh, bridge, reactor),
     )
 
-    def status() -> str:
+    def line() -> str:
         links = bridge.links.status()
         return status_line(callbridge.name, links, datetime.now(UTC)) + reload.warning
 
-    pulse = Pulse(reactor, status)
+    status = Status(reactor, bridge, reload)
+    pulse = Pulse(reactor, line)
     daemon = LoggedService(log)
     for one in (
         reload,
         Beginning(config, bridge.warnings),
         bridge,
-        ControlService(reactor, callbridge.control_socket, commands(bridge, reload)),
+        ControlService(reactor, callbridge.control_socket, commands(bridge, reload, status)),
         pulse,
         Readiness(reactor, bridge.links.first_attempt, pulse),
     ):

@@ -47,7 +47,7 @@ class Commands(SynchronousTestCase):
         logins = SimpleNamespace(records=LoginRecords("example.com"))
         bridge: Any = SimpleNamespace(relay=self.relay, guests=self.guests, logins=logins)
         nobody: Any = None
-        self.commands = commands(bridge, nobody)
+        self.commands = commands(bridge, nobody, nobody)
 
     def run_command(self, name: str, **arguments: Any) -> Any:
         answer: Any = self.commands[name](arguments)
