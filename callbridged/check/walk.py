@@ -22,7 +22,7 @@ from bridgewire.steps import Reason, Step, StepFailure
 from callbridged.bridge import find_servers, link_settings
 from callbridged.check.probe import Probe
 from callbridged.check.report import Outcome, Report, Walk
-from callbridged.check.running import ask_running
+from callbridged.check.running import Running, ask_running
 from callbridged.check.trace import Trace
 from callbridged.config import NO_GUESTS, Config
 from callbridged.discovery import Found, Target
@@ -34,14 +34,20 @@ from daemonkit import room
 _OTHER_PORTS = {5222: "clients", 5269: "other XMPP servers", 5280: "HTTP", 5443: "browsers"}
 
 
-async def check(reactor: Any, config: Config, trace: Trace) -> Report:
-    """Walk steps 2 to 11 towards every XMPP server. Never raises for what is found wrong."""
+async def check(
+    reactor: Any, config: Config, trace: Trace, running: Running | None = None
+) -> Report:
+    """Walk steps 2 to 11 towards every XMPP server. Never raises for what is found wrong.
+
+    ``running``: what the daemon of this host says; None: it is asked over its control socket.
+    """
     callbridge = config.callbridge
     common: list[Outcome] = []
     report = Report(callbridge.name, callbridge.domain, Walk(callbridge.domain, common))
     report.warnings += config.warnings
-    running = await deferToThread(ask_running, callbridge.control_socket)
-    report.warnings += running.warnings()
+    socket = callbridge.control_socket
+    said = await deferToThread(ask_running, socket) if running is None else running
+    report.warnings += said.warnings()
     report.warnings += room.warnings(callbridge.state_directory)
     answered: dict[str, str] = {}
     aliases: dict[str, str] = {}
@@ -72,7 +78,7 @@ async def check(reactor: Any, config: Config, trace: Trace) -> Report:
     ]
 
     def probe(target: Target) -> Probe:
-        return Probe(reactor, resolver, settings, target, trace, running, answered)
+        return Probe(reactor, resolver, settings, target, trace, said, answered)
 
     await _probe(probe, found, report)
     if callbridge.server_address is None:
