@@ -27,12 +27,13 @@ DAYS = 397
 #: A clock on the other host may be behind ours by so much.
 _SLACK = timedelta(hours=1)
 
-#: Which end of a TLS connection shows it: XMPP servers are servers, Call Bridges are clients.
+#: Which end of a link shows it: XMPP servers are servers, Call Bridges are clients.
 Usage = Literal["server", "client"]
 
+#: A Call Bridge also shows it to who opens its web page.
 USAGES = {
-    "server": ExtendedKeyUsageOID.SERVER_AUTH,
-    "client": ExtendedKeyUsageOID.CLIENT_AUTH,
+    "server": (ExtendedKeyUsageOID.SERVER_AUTH,),
+    "client": (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH),
 }
 
 
@@ -156,7 +157,7 @@ def _add_names(builder: _Builder, names: Sequence[str], usage: Usage) -> _Builde
         builder.subject_name(common_name(spelt[-1]))
         .add_extension(x509.SubjectAlternativeName(map(x509.DNSName, spelt)), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([USAGES[usage]]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage(USAGES[usage]), critical=False)
     )
 
 

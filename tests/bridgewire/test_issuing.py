@@ -39,12 +39,13 @@ class IssuingTests(SynchronousTestCase):
             verifier.build_server_verifier(x509.DNSName(name)).verify(certificate, [])
 
     def test_callbridge(self) -> None:
-        """A Call Bridge's certificate has its name, and verifies as a client's."""
+        """A Call Bridge's certificate has its name, and is good for a client and for a web page."""
         certificate = self.authority.issue(make_key(), ["cb1.example.com"], "client", NOW)
         check_callbridge_name(certificate, "cb1.example.com")
         builder = PolicyBuilder().store(Store([self.authority.certificate])).time(NOW)
         found = builder.build_client_verifier().verify(certificate, [])
         self.assertEqual(found.subjects, [x509.DNSName("cb1.example.com")])
+        builder.build_server_verifier(x509.DNSName("cb1.example.com")).verify(certificate, [])
 
     def test_other_letters(self) -> None:
         """Names with other letters are A-labels, and a long one does not fit the common name."""

@@ -113,7 +113,7 @@ class InstalledTests(SynchronousTestCase):
         """Every module can be loaded, and those of the user backends, by the daemon's user."""
         script = (
             "import importlib, pkgutil, sys\n"
-            "import argon2, bcrypt, ldap, psycopg\n"
+            "import argon2, bcrypt, jinja2, ldap, prometheus_client, psycopg\n"
             "for name in ('xmppd', 'callbridged', 'bridgewire', 'daemonkit'):\n"
             "    package = importlib.import_module(name)\n"
             "    for found in pkgutil.walk_packages(package.__path__, name + '.'):\n"
@@ -240,7 +240,8 @@ class LifeTests(SynchronousTestCase):
             f"ls -d {SITE}/* {ENVIRONMENT}/bin/*"
         )
         self.assertIn("\n    xmppd ", said)
-        for name in ("callbridged", "callbridgectl", "ldap", "psycopg", "bcrypt", "argon2"):
+        inside = ("callbridged", "callbridgectl", "ldap", "psycopg", "bcrypt", "argon2", "jinja2")
+        for name in inside:
             self.assertNotIn(name, said)
 
     def test_remove_and_purge(self) -> None:
