@@ -164,8 +164,9 @@ class Token:
 class LoginReply:
     """A Call Bridge's SASL message; ``username`` is the localpart that ``success`` lets in.
 
-    All that follows belongs to ``success``. ``token``: for the client. ``lifetime``: seconds after
-    which the server ends the session. ``report``: the Call Bridge wants `SessionEnded`.
+    ``took``: seconds that the Call Bridge had the message that this answers; None: it does not say.
+    All else belongs to ``success``. ``token``: for the client. ``lifetime``: seconds after which
+    the server ends the session. ``report``: the Call Bridge wants `SessionEnded`.
     """
 
     session: str
@@ -174,6 +175,7 @@ class LoginReply:
     token: Token | None = None
     lifetime: float | None = None
     report: bool = False
+    took: float | None = None
 
     def to_element(self) -> Element:
         """Answer ``<login/>``."""
@@ -184,6 +186,8 @@ class LoginReply:
             login["lifetime"] = f"{self.lifetime:.1f}"
         if self.report:
             login["report"] = "end"
+        if self.took is not None:
+            login["took"] = f"{self.took:.6f}"
         if self.token is not None:
             token = login.addElement((LOGIN, "token"))
             token["secret"] = self.token.secret
@@ -202,8 +206,10 @@ class LoginReply:
             failure_condition(sasl)
         else:
             sasl_data(sasl)
+        said = login.getAttribute("took")
+        took = None if said is None else _seconds("took", said, MAX_DEADLINE)
         if username is None:
-            return cls(session, sasl)
+            return cls(session, sasl, took=took)
         lifetime = login.getAttribute("lifetime")
         return cls(
             session,
@@ -212,6 +218,7 @@ class LoginReply:
             _token(login),
             None if lifetime is None else _seconds("lifetime", lifetime, MAX_LIFETIME),
             login.getAttribute("report") == "end",
+            took,
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -177,6 +177,11 @@ class LoginService:
             NoRoom: no new login can be taken.
             OutOfOrder: the server did something wrong; a session that is open stays as it is.
         """
+        came_at = self._clock.seconds()
+        reply = await self._answer(request, link, server)
+        return replace(reply, took=max(0.0, self._clock.seconds() - came_at))
+
+    async def _answer(self, request: LoginRequest, link: Hashable, server: str) -> LoginReply:
         session = self._session(link, request.session)
         kind = request.element.name
         if kind == "abort":

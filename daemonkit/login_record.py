@@ -22,6 +22,7 @@ class LoginRecord:
     ``user``: the localpart of who is in, or is claimed to be. ``asked``: the Call Bridges that
     xmppd asked, in turn; or the XMPP server that asked callbridged. ``outcome``: ``success``, or
     what it failed with. ``waited``: for whom xmppd waited, in seconds, out of ``seconds``.
+    ``link``: how many of those for Call Bridges were on the link.
     """
 
     ended: datetime
@@ -38,6 +39,7 @@ class LoginRecord:
     reason: str = ""
     text: str = ""
     waited: Mapping[str, float] | None = None
+    link: float | None = None
 
     @property
     def succeeded(self) -> bool:
@@ -64,6 +66,7 @@ class LoginRecord:
             "waited_ms": None
             if waited is None
             else {whom: _milliseconds(seconds) for whom, seconds in waited.items()},
+            "link_ms": None if self.link is None else _milliseconds(self.link),
         }
 
 

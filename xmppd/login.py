@@ -160,6 +160,8 @@ class Login:
         #: The hosts of all that were asked, and who was waited for.
         self.asked: list[str] = []
         self.waits = Waits(logins.clock)
+        #: Seconds on the link, both ways, out of those for Call Bridges; None: nobody has said.
+        self.link: float | None = None
 
     async def relay(self, message: Element) -> LoginReply:
         """Relay a client's message (``auth``, ``response`` or ``abort``) and answer the reply.
@@ -224,6 +226,7 @@ class Login:
     def _end(self) -> None:
         bridge, self._bridge = self._bridge, None
         timer, self._timer = self._timer, None
+        self.waits.turn_to(None)
         if timer is not None:
             self._logins.waiting -= 1
             if timer.active():
@@ -247,7 +250,7 @@ class Login:
             # With somebody else to ask, one that hangs gets half of the time only.
             share = 0.5 if logins.serving(mechanism, tried) else 1.0
             try:
-                reply = await bridge.ask(self._request(auth), self._left() * share)
+                reply = await self._ask(bridge, auth, self._left() * share)
                 self.answered_by = bridge
                 if not _others_may_know(mechanism, reply):
                     return reply
@@ -279,9 +282,17 @@ class Login:
             raise _failed(Reason.TIMEOUT, "the client took longer than the deadline")
         self.waits.turn_to("callbridge")
         try:
-            return await bridge.ask(self._request(message), self._left())
+            return await self._ask(bridge, message, self._left())
         except (RequestError, WireFault) as error:
             raise _unanswered(bridge, "went away in mid-exchange", error) from None
+
+    async def _ask(self, bridge: CallBridge, message: Element, seconds: float) -> LoginReply:
+        asked_at = self._logins.clock.seconds()
+        reply = await bridge.ask(self._request(message), seconds)
+        if reply.took is not None:  # clocks do not matter: both are durations
+            took = self._logins.clock.seconds() - asked_at
+            self.link = (self.link or 0.0) + max(0.0, took - reply.took)
+        return reply
 
     def _abort(self, bridge: CallBridge) -> None:
         """Tell a Call Bridge that nobody waits for its answer any more; its own is of no use."""

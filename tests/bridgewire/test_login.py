@@ -70,7 +70,7 @@ def fields(message: Any) -> dict[str, Any]:
         shown["channel_bindings"] = {kind: data.decode() for kind, data in bindings}
         shown["offered"] = list(message.offered)
         shown["certificate"] = message.certificate.decode() if message.certificate else None
-    for name in {"offered", "certificate", "token", "lifetime", "report"} & set(shown):
+    for name in {"offered", "certificate", "token", "lifetime", "report", "took"} & set(shown):
         if not shown[name]:  # as in most messages
             del shown[name]
         elif name == "token":

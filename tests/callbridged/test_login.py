@@ -16,6 +16,14 @@ from tests.callbridged.people import MemoryBackend, ScramUser, auth, plain
 class Plain(LoginCase):
     """PLAIN."""
 
+    def test_took(self) -> None:
+        """An answer says how long it was worked on, so that the server knows what the link took."""
+        self.backend.hold = True
+        asked = self.send(plain("alice", "wonderland"))
+        self.clock.advance(0.25)
+        self.backend.waiting.pop().callback(None)
+        self.assertEqual(self.successResultOf(asked).took, 0.25)
+
     def test_right(self) -> None:
         """The right password lets the user in, under the normalised name."""
         reply = self.ask(plain("Alice", "wonderland"))

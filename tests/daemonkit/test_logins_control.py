@@ -97,6 +97,7 @@ class LoginsTests(SynchronousTestCase):
                 "text": None,
                 "ms": 1234.6,
                 "waited_ms": {"client": 1200.0},
+                "link_ms": None,
             },
         )
         unknown = a_record(login="", user="", mechanism="", peer="").as_json()

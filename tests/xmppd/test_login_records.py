@@ -53,6 +53,27 @@ class RecordsTests(RecordsCase):
         self.assertEqual((record.outcome, record.step, record.reason), ("success", "", ""))
         self.assertEqual((record.seconds, record.waited), (0.25, {"callbridge": 0.25}))
 
+    def test_link(self) -> None:
+        """What the Call Bridge did not need of the time for its answers was spent on the link."""
+        peer = self.offered()
+        peer.type(AUTH)
+        self.clock.advance(0.25)
+        self.answer(element=sasl_message("challenge", b""), took=0.125)
+        self.clock.advance(1)
+        peer.type(RESPONSE)
+        self.clock.advance(0.5)
+        self.answer(element=sasl_failure("not-authorized"), took=0.25)
+        record = self.record()
+        self.assertEqual((record.link, record.waited["callbridge"]), (0.375, 0.75))
+
+    def test_no_link(self) -> None:
+        """Of a Call Bridge that does not say how long it needed nothing is said, and of one that
+        says more than was waited for, nothing at all."""
+        for number, (took, link) in enumerate([(None, None), (9.0, 0.0)], start=1):
+            self.offered().type(AUTH)
+            self.answer(element=sasl_failure("not-authorized"), took=took)
+            self.assertEqual(self.record(number).link, link)
+
     def test_once(self) -> None:
         """What becomes of the session later is no login."""
         self.bound().lose()

@@ -285,6 +285,7 @@ class Authentication:
                 reason=str(reason),
                 text=text[:MAX_TEXT],
                 waited=login.waits.by_whom() if login else {},
+                link=login.link if login else None,
             )
         )
 
