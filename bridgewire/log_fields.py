@@ -26,6 +26,9 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "domain": "the XMPP domain",
         "target": "the XMPP server that `callbridged` goes to, `host:port`",
         "backend": "the user backend, as in `[users] backend`, or the heading of its section",
+        "alarm": "the kind of an alarm",
+        "severity": "of an alarm: `critical` or `warning`",
+        "subject": "what an alarm is about: an XMPP server, a file, a backend, or the domain",
         "suppressed": "how many lines were left out, or lost",
     }
 )

@@ -83,6 +83,30 @@ BAD_LOGIN = Event(
     limit=Limit(("target",)),
 )
 
+# Alarms
+
+_ALARM = Limit(("alarm", "subject"), each=20, in_all=1000)
+
+ALARM_RAISED = Event(
+    "alarm-raised",
+    "alarm {alarm}, {severity}, of {subject}: {text} {remedy}",
+    "Something is wrong, and has been for a while. It stays an alarm until it is mended: "
+    "`callbridgectl alarms` lists all of them.",
+    limit=_ALARM,
+)
+ALARM_CHANGED = Event(
+    "alarm-changed",
+    "alarm {alarm} of {subject} is {severity} now: {text} {remedy}",
+    "What is wrong matters more than before, or less.",
+    limit=_ALARM,
+)
+ALARM_CLEARED = Event(
+    "alarm-cleared",
+    "alarm {alarm} of {subject} is over, after {lasted}",
+    "What was wrong has been mended, or is so no longer.",
+    limit=_ALARM,
+)
+
 # Logins
 
 LOGIN_SUCCEEDED = Event(

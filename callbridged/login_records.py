@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from bridgewire.steps import Reason, Step
+from callbridged.login_rates import LoginRates
 from daemonkit.feed import Feed
 from daemonkit.login_record import MAX_NAME, MAX_TEXT, LoginRecord, kind_of
 
 
 class LoginRecords:
-    """The latest, in ``feed``."""
+    """The latest, in ``feed``; how many there were lately, in ``rates``."""
 
     def __init__(self, domain: str) -> None:
         self._domain = domain
         self.feed: Feed[LoginRecord] = Feed()
+        self.rates = LoginRates()
 
     def ended(
         self,
@@ -33,20 +35,20 @@ class LoginRecords:
         """A login is over. The arguments are those of `LoginRecord`."""
         if reason is None and outcome in list(Reason):
             reason = Reason(outcome)
-        self.feed.add(
-            LoginRecord(
-                ended=datetime.now(UTC),
-                login=login,
-                user=user[:MAX_NAME],
-                domain=self._domain,
-                mechanism=mechanism[:MAX_NAME],
-                peer=peer or "",
-                asked=(server,) if server else (),
-                outcome=outcome,
-                seconds=seconds,
-                kind=kind_of(mechanism, guest=guest),
-                step="" if reason is None else str(Step.LOGIN),
-                reason="" if reason is None else str(reason),
-                text=text[:MAX_TEXT],
-            )
+        record = LoginRecord(
+            ended=datetime.now(UTC),
+            login=login,
+            user=user[:MAX_NAME],
+            domain=self._domain,
+            mechanism=mechanism[:MAX_NAME],
+            peer=peer or "",
+            asked=(server,) if server else (),
+            outcome=outcome,
+            seconds=seconds,
+            kind=kind_of(mechanism, guest=guest),
+            step="" if reason is None else str(Step.LOGIN),
+            reason="" if reason is None else str(reason),
+            text=text[:MAX_TEXT],
         )
+        self.rates.add(record)
+        self.feed.add(record)

@@ -93,7 +93,7 @@ class Log:
             return
         about = context.current()
         what = event_of(event)
-        if what.limit is None or self._limiter.admits(what, _key(what, event, about)):
+        if what.limit is None or self._limiter.admits(what, key_of(what, event, about)):
             self._write(make_line(event, about, self._fields))
 
     def _write(self, line: Line) -> None:
@@ -129,7 +129,7 @@ class Log:
         return make_line(told, {}, self._fields)
 
 
-def _key(event: Event, told: Mapping[str, Any], about: Mapping[str, object]) -> tuple[str, ...]:
+def key_of(event: Event, told: Mapping[str, Any], about: Mapping[str, object]) -> tuple[str, ...]:
     """Answer whom or what a line is about, as the event's limit tells them apart."""
     assert event.limit is not None  # noqa: S101  who calls has looked
     if event is INTERNAL_ERROR:
