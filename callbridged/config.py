@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from callbridged.backends import BackendFault, ConfiguredBackend, configured
+from callbridged.config_admin import AdminSettings, read_admin
 from callbridged.guessing import FAILED_LOGINS
 from callbridged.scram_keys import normal_password
 from daemonkit.hosts import HostPort, parse_domain, parse_host_port, parse_label
 from daemonkit.ini import IniReader, Section, Setting, find_socket
+from daemonkit.listen import refuse_twice
 from daemonkit.logging.settings import LogSettings, read_log
+from daemonkit.metrics.settings import MetricsSettings, read_metrics
 from daemonkit.section import parse_integer
 from daemonkit.throttle_limits import ThrottleLimits, read_failed_logins
 
@@ -121,6 +124,8 @@ class Config:
     tokens: Tokens
     failed_logins: ThrottleLimits | None
     log: LogSettings
+    admin: AdminSettings
+    metrics: MetricsSettings
     settings: tuple[Setting, ...] = field(repr=False, compare=False)
     warnings: tuple[str, ...] = ()
 
@@ -145,7 +150,7 @@ def load(path: Path, *, check_files: bool = True, text: str | None = None) -> Co
         ConfigurationFault: with every fault of the file.
     """
     reader = IniReader(path, check_files=check_files, text=text)
-    tls = reader.section("tls")
+    tls, admin, metrics = (reader.section(name) for name in ("tls", "admin", "metrics"))
     config = Config(
         _callbridge(reader.section("callbridge")),
         Tls(
@@ -166,8 +171,13 @@ def load(path: Path, *, check_files: bool = True, text: str | None = None) -> Co
         _tokens(reader.section("tokens")),
         read_failed_logins(reader.section("failed_logins"), FAILED_LOGINS, highest=10_000),
         read_log(reader.section("log")),
+        read_admin(admin),
+        read_metrics(metrics),
         settings=tuple(reader.findings.settings),
         warnings=tuple(dict.fromkeys(reader.findings.warnings)),
+    )
+    refuse_twice(
+        [(admin, "listen", config.admin.listen), (metrics, "listen", config.metrics.listen)]
     )
     reader.finish()
     return config

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,8 +21,12 @@ from daemonkit.logging.log import Log
 from daemonkit.logging.service import reopen
 from daemonkit.reload import Differences, ReloadFault, compare
 
-#: Keys of ``[callbridge]``. Names are in registrations, and sockets and files are open already.
-_FIXED = ("name", "domain", "state_directory", "control_socket")
+#: Names are in registrations, and sockets and files are open already.
+_FIXED: Mapping[str, tuple[str, ...]] = {
+    "callbridge": ("name", "domain", "state_directory", "control_socket"),
+    "admin": ("listen",),
+    "metrics": ("listen",),
+}
 
 log = Logger()
 
@@ -63,12 +67,15 @@ def settle(old: Config, new: Config) -> tuple[Config, Differences]:
     """Answer what of ``new`` can be in use without a restart, with the rest of ``old``."""
 
     def is_fixed(setting: Setting) -> bool:
-        return setting.section == "callbridge" and setting.key in _FIXED
+        return setting.key in _FIXED.get(setting.section, ())
+
+    def settled(section: str) -> Any:
+        kept = {key: getattr(getattr(old, section), key) for key in _FIXED[section]}
+        return replace(getattr(new, section), **kept)
 
     differences = compare(old.settings, new.settings, is_fixed)
-    kept = {key: getattr(old.callbridge, key) for key in _FIXED}
-    callbridge = replace(new.callbridge, **kept)
-    return replace(new, callbridge=callbridge, settings=differences.settings), differences
+    sections = {section: settled(section) for section in _FIXED}
+    return replace(new, **sections, settings=differences.settings), differences
 
 
 def apply(fresh: Fresh, bridge: Bridge, reactor: Any) -> Differences:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from twisted.internet.endpoints import serverFromString
+
+from daemonkit.section import Section
 
 _TCP_PORT = re.compile(r"tcp6?:(?:port=)?(?P<port>[^:]*)")
 _TCP = re.compile(r"tcp(?P<six>6?):(?:port=)?(?P<port>\d+)(?P<rest>:.*)?")
@@ -66,6 +68,46 @@ def parse_listen(text: str) -> str:
             "tcp:5223:interface=192.0.2.1, tcp6:5223 or systemd:domain=INET:index=0."
         ) from None
     return text
+
+
+def parse_local_listen(text: str) -> str:
+    """Answer as `parse_listen`; what says no ``interface=`` is for this machine alone.
+
+    Raises:
+        ValueError: with a sentence.
+    """
+    endpoint = parse_listen(text)
+    if endpoint.partition(":")[0] not in ("tcp", "tcp6", "unix", "systemd"):
+        raise ValueError(f"{text!r} is none of tcp:, tcp6:, unix: and systemd:. Write tcp:PORT.")
+    tcp = tcp_listen(endpoint)
+    if tcp is None or _INTERFACE.search(endpoint):
+        return endpoint
+    return endpoint + (r":interface=\:\:1" if tcp.six else ":interface=127.0.0.1")
+
+
+def is_local(endpoint: str) -> bool | None:
+    """True where only this machine can connect to what `parse_local_listen` has answered.
+
+    None where that is said elsewhere, in a unit of systemd's.
+    """
+    if endpoint.startswith("unix:"):
+        return True
+    tcp = tcp_listen(endpoint)
+    if tcp is None:
+        return None
+    with suppress(ValueError):
+        return ip_address(tcp.host).is_loopback
+    return False
+
+
+def refuse_twice(places: Iterable[tuple[Section, str, Sequence[str]]]) -> None:
+    """Note a fault for each endpoint that is there already: section, key, and what it has."""
+    taken = set()
+    for section, key, endpoints in places:
+        for endpoint in endpoints:
+            if endpoint in taken:
+                section.fault(key, f"{endpoint} is there twice. Listen on it once.")
+            taken.add(endpoint)
 
 
 def listening_ports(endpoints: Sequence[str]) -> list[int]:

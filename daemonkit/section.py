@@ -223,6 +223,14 @@ class Section:
         self._check(key, path, files.check_readable)
         return path
 
+    def file_pair(self, key: str, other: str) -> tuple[Path | None, Path | None]:
+        """Answer two as `optional_file` does, of which none is of use without the other."""
+        first, second = self.optional_file(key), self.optional_file(other)
+        for one, missing in ((key, other), (other, key)):
+            if self.has(one) and not self.has(missing):
+                self.fault(one, f"it is of no use alone. Set {missing}, too.")
+        return first, second
+
     def secret_file(self, key: str, default: Path | _Required = REQUIRED) -> str:
         """Answer the one line that is in a file, with a warning where everybody may read it."""
         return self._secret_in(key, self.path(key, default))

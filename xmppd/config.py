@@ -10,8 +10,9 @@ from typing import Literal, cast, get_args
 
 from daemonkit.hosts import parse_domain, parse_name
 from daemonkit.ini import IniReader, Section, Setting, find_socket
-from daemonkit.listen import parse_listen
+from daemonkit.listen import parse_listen, refuse_twice
 from daemonkit.logging.settings import LogSettings, read_log
+from daemonkit.metrics.settings import MetricsSettings, read_metrics
 from daemonkit.throttle_limits import ThrottleLimits, read_failed_logins
 from xmppd.config_limits import FAILED_LOGINS, Limits, read_limits
 from xmppd.external_services import ExternalServices, read_external_services
@@ -135,6 +136,7 @@ class Config:
     limits: Limits
     failed_logins: ThrottleLimits | None
     log: LogSettings
+    metrics: MetricsSettings
     further_domains: tuple[ServedDomain, ...]
     external_services: Mapping[str, ExternalServices]
     settings: tuple[Setting, ...] = field(repr=False, compare=False)
@@ -155,6 +157,7 @@ class Config:
             "[client] listen": self.client.listen,
             "[client] direct_tls_listen": self.client.direct_tls_listen,
             "[client] websocket_listen": self.client.websocket_listen,
+            "[metrics] listen": self.metrics.listen,
         }
 
     @property
@@ -197,6 +200,7 @@ def load(path: Path, *, check_files: bool = True, text: str | None = None) -> Co
     client = reader.section("client")
     login = reader.section("login")
     session = reader.section("session")
+    metrics = reader.section("metrics")
     ours = Xmppd(
         domain=xmppd.parsed("domain", parse_domain),
         hostname=xmppd.parsed("hostname", parse_name),
@@ -251,6 +255,7 @@ def load(path: Path, *, check_files: bool = True, text: str | None = None) -> Co
             reader.section("failed_logins"), FAILED_LOGINS, highest=100_000
         ),
         log=read_log(reader.section("log")),
+        metrics=read_metrics(metrics),
         further_domains=further_domains,
         external_services=read_external_services(
             reader, [ours.domain, *(one.name for one in further_domains)]
@@ -258,34 +263,30 @@ def load(path: Path, *, check_files: bool = True, text: str | None = None) -> Co
         settings=tuple(reader.findings.settings),
         warnings=tuple(reader.findings.warnings),
     )
-    _check_listeners(config, component, client)
+    _check_listeners(config, component, client, metrics)
     _check_domains(config, [section for _, section in reader.named_sections("domain")])
     _check_proxies(config, client)
     reader.finish()
     return config
 
 
-def _check_listeners(config: Config, component: Section, client: Section) -> None:
+def _check_listeners(config: Config, component: Section, client: Section, metrics: Section) -> None:
     """Each port once, and at least one for each kind of peer."""
     if not config.component.listen:
         component.fault(
             "listen", "there is nothing to listen on, and no Call Bridge could connect. Add one."
         )
-    places = [
+    clients = [
         (client, "listen", config.client.listen),
         (client, "direct_tls_listen", config.client.direct_tls_listen),
         (client, "websocket_listen", config.client.websocket_listen),
     ]
-    if not any(listen for _, _, listen in places):
+    if not any(listen for _, _, listen in clients):
         client.fault(
             "listen", "there is nothing to listen on, and no client could connect. Add one."
         )
-    taken = set()
-    for section, key, listen in [(component, "listen", config.component.listen), *places]:
-        for endpoint in listen:
-            if endpoint in taken:
-                section.fault(key, f"{endpoint} is there twice. Listen on it once.")
-            taken.add(endpoint)
+    first, last = config.component.listen, config.metrics.listen
+    refuse_twice([(component, "listen", first), *clients, (metrics, "listen", last)])
 
 
 def _further_domains(reader: IniReader) -> tuple[ServedDomain, ...]:

@@ -30,6 +30,7 @@ _FIXED: Mapping[str, tuple[str, ...]] = {
     "xmppd": ("domain", "hostname", "state_directory", "control_socket"),
     "component": ("listen",),
     "client": ("listen", "direct_tls_listen", "websocket_listen"),
+    "metrics": ("listen",),
 }
 #: What belongs to the first domain.
 _OF_FIRST = ("certificate", "private_key", "client_ca")
@@ -97,7 +98,10 @@ def settle(old: Config, new: Config) -> tuple[Config, Differences]:
     further = {one.name: one for one in new.further_domains if one.name in stays}
     config = replace(
         new,
-        **{section: settled(section) for section in ("xmppd", "tls", "component", "client")},
+        **{
+            section: settled(section)
+            for section in ("xmppd", "tls", "component", "client", "metrics")
+        },
         further_domains=tuple(further.get(one.name, one) for one in old.further_domains),
         external_services={
             name: new.external_services[name] if name in stays else had

@@ -37,11 +37,7 @@ def describe_trust(ca: Path | None, section: str) -> str:
 
 def read_identity(section: Section, ini: IniReader) -> Identity | None:
     """Answer what to show to the service, if there is something."""
-    certificate = section.optional_file("certificate")
-    private_key = section.optional_file("private_key")
-    for key, other in (("certificate", "private_key"), ("private_key", "certificate")):
-        if section.has(key) and not section.has(other):
-            section.fault(key, f"it is of no use alone. Set {other}, too.")
+    certificate, private_key = section.file_pair("certificate", "private_key")
     if certificate is None or private_key is None:
         return None
     if not _readable(certificate, ini) or not _readable(private_key, ini):

@@ -6,8 +6,11 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from callbridged import config_admin
 from callbridged.config import Config, Dns, Guest, Link, Tokens, load
+from callbridged.config_admin import AdminSettings
 from daemonkit.ini import ConfigurationFault
+from daemonkit.metrics.settings import MetricsSettings
 from daemonkit.throttle_limits import ThrottleLimits
 
 SHIPPED = Path(__file__).resolve().parents[2] / "etc" / "callbridged" / "callbridged.ini"
@@ -138,6 +141,48 @@ class ConfigTests(ConfigTestCase):
             self.assertEqual(config.callbridge.server_address, expected)
         found = self.faults(callbridge="server_address = 2001:db8::1\n")
         self.assertIn("written in brackets: [2001:db8::1]", found)
+
+    def test_admin(self) -> None:
+        """The page is off, or for this machine; what it needs has defaults and bounds."""
+        off = AdminSettings((), None, None, Path("/etc/callbridged/admins"), 1800.0, 43200.0)
+        self.assertEqual(self.load().admin, off)
+        self.patch(config_admin, "_LIBRARIES", (("json", "json"),))
+        admin = self.load(admin="listen = tcp:8443\nusers_file = admins\n").admin
+        self.assertEqual(admin.listen, ("tcp:8443:interface=127.0.0.1",))
+        self.assertEqual(admin.users_file, self.directory / "admins")
+        found = self.faults(
+            admin="listen = 8443\nprivate_key = callbridge.key\nsession_idle = 30s\n"
+        )
+        for words in (
+            "[admin] listen: '8443' is only a port. Write tcp:8443",
+            "[admin] private_key: it is of no use alone. Set certificate, too",
+            "[admin] session_idle: 30s is out of bounds. Choose from 1m to 24h",
+        ):
+            self.assertIn(words, found)
+        found = self.faults(admin="session_idle = 2h\nsession_lifetime = 1h\n")
+        self.assertIn("[admin] session_idle: it is longer than session_lifetime", found)
+
+    def test_admin_libraries(self) -> None:
+        """A page whose libraries are not there is a fault that says what to install."""
+        self.patch(config_admin, "_LIBRARIES", (("no_such", "No-Such"), ("json", "json")))
+        self.load()
+        found = self.faults(admin="listen = tcp:8443\n")
+        self.assertIn("need No-Such. Run pip install 'callbridge-xmpp[admin]'", found)
+
+    def test_metrics(self) -> None:
+        """Metrics are off, or for this machine; beyond it they want TLS."""
+        self.assertEqual(self.load().metrics, MetricsSettings())
+        config = self.load(metrics="listen = tcp:9523\n")
+        self.assertEqual(config.metrics.listen, ("tcp:9523:interface=127.0.0.1",))
+        self.assertEqual(config.warnings, ())
+        config = self.load(metrics="listen = tcp:9523:interface=0.0.0.0\n")
+        self.assertIn("[metrics] listen: tcp:9523:interface=0.0.0.0 is open", config.warnings[0])
+
+    def test_same_port_twice(self) -> None:
+        """The page and the metrics do not listen at the same place."""
+        self.patch(config_admin, "_LIBRARIES", ())
+        found = self.faults(admin="listen = tcp:8443\n", metrics="listen = tcp:8443\n")
+        self.assertIn("[metrics] listen: tcp:8443:interface=127.0.0.1 is there twice", found)
 
     def test_links(self) -> None:
         """Links are all or a number from 1 on."""

@@ -124,11 +124,13 @@ class LinkTests(ReloadCase):
                 {
                     "callbridge": {"name": "cb2", "control_socket": "other.sock"},
                     "guest": {"enabled": "yes"},
+                    "metrics": {"listen": "tcp:9523"},
                 }
             )
-            fixed = ("[callbridge] name", "[callbridge] control_socket")
+            fixed = ("[callbridge] name", "[callbridge] control_socket", "[metrics] listen")
             self.assertEqual((differences.fixed, differences.changed), (fixed, expected))
         self.assertEqual(self.bridge.config.callbridge.name, "cb1")
+        self.assertEqual(self.bridge.config.metrics.listen, ())
         self.assertEqual(self.links.told, [])
 
     def test_link(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daemonkit.listen import parse_listen
+from daemonkit.listen import is_local, parse_listen, parse_local_listen
 
 
 class ListenTests(SynchronousTestCase):
@@ -44,3 +44,30 @@ class ListenTests(SynchronousTestCase):
         }.items():
             refusal = self.assertRaises(ValueError, parse_listen, text)
             self.assertIn(hint, str(refusal))
+
+
+class LocalTests(SynchronousTestCase):
+    """Listeners that are for this machine alone, unless the setting says otherwise."""
+
+    def test_interface(self) -> None:
+        """Without an interface it is loopback's; one that is given stays."""
+        for text, endpoint, local in (
+            ("tcp:8443", "tcp:8443:interface=127.0.0.1", True),
+            ("tcp:port=8443:backlog=9", "tcp:port=8443:backlog=9:interface=127.0.0.1", True),
+            ("tcp6:8443", "tcp6:8443:interface=\\:\\:1", True),
+            ("tcp:8443:interface=127.1.2.3", "tcp:8443:interface=127.1.2.3", True),
+            ("tcp:8443:interface=192.0.2.1", "tcp:8443:interface=192.0.2.1", False),
+            ("tcp:8443:interface=0.0.0.0", "tcp:8443:interface=0.0.0.0", False),
+            ("tcp:8443:interface=", "tcp:8443:interface=", False),
+            ("tcp6:8443:interface=\\:\\:", "tcp6:8443:interface=\\:\\:", False),
+            ("unix:/run/callbridged/web.sock", "unix:/run/callbridged/web.sock", True),
+            ("systemd:domain=INET:index=0", "systemd:domain=INET:index=0", None),
+        ):
+            self.assertEqual((parse_local_listen(text), is_local(endpoint)), (endpoint, local))
+            self.assertEqual(parse_listen(endpoint), endpoint)
+
+    def test_refused(self) -> None:
+        """What cannot be kept to this machine is refused, and so is what is no endpoint."""
+        for text, hint in {"haproxy:tcp:8443": "Write tcp:PORT", "8443": "Write tcp:8443"}.items():
+            error = self.assertRaises(ValueError, parse_local_listen, text)
+            self.assertIn(hint, str(error))

@@ -8,6 +8,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from daemonkit.ini import ConfigurationFault
+from daemonkit.metrics.settings import MetricsSettings
 from xmppd.config import MAX_DOMAINS, Client, Component, Config, Login, load
 
 SHIPPED = Path(__file__).resolve().parents[2] / "etc" / "xmppd" / "xmppd.ini"
@@ -108,6 +109,23 @@ class ConfigTests(ConfigTestCase):
         """The same listener in two places is a fault where it stands the second time."""
         found = self.faults(component="listen = tcp:5222\n")
         self.assertIn("[client] listen: tcp:5222 is there twice", found)
+
+    def test_metrics(self) -> None:
+        """Metrics are off, or for this machine; beyond it they want TLS, which needs both files."""
+        self.assertEqual(self.load().metrics, MetricsSettings())
+        config = self.load(metrics="listen = tcp:9522\n")
+        self.assertEqual(config.metrics.listen, ("tcp:9522:interface=127.0.0.1",))
+        self.assertIn(*config.metrics.listen, config.endpoints)
+        self.assertEqual(config.warnings, ())
+        beyond = "listen = tcp:9522:interface=192.0.2.1\n"
+        self.assertIn("without TLS", self.load(metrics=beyond).warnings[0])
+        files = "certificate = xmpp.crt\nprivate_key = xmpp.key\n"
+        self.assertEqual(self.load(metrics=beyond + files).warnings, ())
+        found = self.faults(
+            metrics="listen =\n tcp:1:interface=127.0.0.1\n tcp:1\ncertificate = xmpp.crt\n"
+        )
+        self.assertIn("[metrics] listen: tcp:1:interface=127.0.0.1 is there twice", found)
+        self.assertIn("[metrics] certificate: it is of no use alone. Set private_key", found)
 
     def test_websocket(self) -> None:
         """Origins, proxies and the public URL of WebSocket."""
