@@ -1,25 +1,13 @@
-"""Addresses and networks as they are configured, counted and logged."""
+"""Addresses and networks as they are configured."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from daemonkit.networks import plain_address
 
 Network = IPv4Network | IPv6Network
-
-
-def plain_address(host: str) -> str:
-    """Answer an address as it is counted and logged: an IPv4 one that came over IPv6 is IPv4.
-
-    What is no address, like the nothing that a UNIX socket has, stays as it is.
-    """
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(address)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from xmppd.networks import Networks, plain_address
+from daemonkit.networks import plain_address
+from xmppd.networks import Networks
 
 if TYPE_CHECKING:
     from xmppd.config import Client, ClientPort

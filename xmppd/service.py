@@ -19,6 +19,7 @@ from daemonkit.logging.events import WARNING
 from daemonkit.logging.log import Log
 from daemonkit.logging.service import LoggedService
 from daemonkit.notify import notify
+from daemonkit.places import Places
 from daemonkit.pulse import Pulse
 from daemonkit.reload import Reload
 from xmppd.clients.connected import Clients
@@ -34,13 +35,12 @@ from xmppd.events import READY
 from xmppd.failed_logins import FailedLogins
 from xmppd.listeners import listener, unused_listener
 from xmppd.login import Logins
-from xmppd.places import Places
 from xmppd.proxies import AnnouncingProxies, TrustedProxies
 from xmppd.queries import ServerQueries
 from xmppd.reload import apply, read, times, unlimited_networks
 from xmppd.router import Domains, Router
 from xmppd.sessions import Sessions
-from xmppd.web.site import WebSite, make_site
+from xmppd.web.site import XmppSite, make_site
 
 
 class Server:
@@ -61,7 +61,7 @@ class Server:
         # A connection begins with the first domain's context, and gets another's by SNI.
         self.tls = next(iter(contexts.values()))
         #: What `[client] websocket_listen` listens for, where there is such a port.
-        self.site: WebSite | None = None
+        self.site: XmppSite | None = None
         self.registry = Registry(config.xmppd.state_directory, config.xmppd.domain)
         self.admission = Admission(list(contexts), self.registry)
         self.sessions = Sessions(config.session.max_sessions_per_user)

@@ -60,3 +60,10 @@ WARNING = Event(
     "The configuration can be used, but something about it, or about a file that it names, "
     "deserves a look.",
 )
+CONNECTIONS_FULL = Event(
+    "connections-full",
+    "a connection from {peer} to the {port} was closed, resource-limit: too many are open, from "
+    "this address or in all",
+    "Connections that are there go on. Who has opened so many, `ss -tnp` shows.",
+    limit=Limit(("peer",)),
+)

@@ -5,19 +5,15 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from twisted.internet.error import ConnectionDone
-from twisted.internet.protocol import Factory
-from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
-from twisted.python.failure import Failure
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, Event, Message, TextMessage
 
-from tests.support.memory import MemoryTransport
+from tests.support.http import HttpClient
 
 FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 UPGRADE = {
-    "Host": "xmpp1.example.com:5443",
+    "Host": HttpClient.host,
     "Upgrade": "websocket",
     "Connection": "keep-alive, Upgrade",
     "Sec-WebSocket-Key": KEY,
@@ -26,33 +22,12 @@ UPGRADE = {
 }
 
 
-class Browser:
-    """The other end of one connection of a `xmppd.web.site.WebSite`."""
+class Browser(HttpClient):
+    """The other end of one connection of a `xmppd.web.site.XmppSite`."""
 
     def __init__(self, channel: Any) -> None:
-        self.transport = MemoryTransport()
-        # As TLS does it, a wrapper knows which protocol has the connection.
-        self.wrapper = ProtocolWrapper(WrappingFactory(Factory()), channel)
-        self.wrapper.makeConnection(self.transport)
+        super().__init__(channel)
         self.frames = Connection(ConnectionType.CLIENT)
-
-    def type(self, data: bytes | str) -> bytes:
-        """Send bytes and answer what came back for them."""
-        self.wrapper.dataReceived(data.encode() if isinstance(data, str) else data)
-        return self.read()
-
-    def read(self) -> bytes:
-        """Answer the bytes that came since the last time."""
-        data = self.transport.value()
-        self.transport.clear()
-        return data
-
-    def ask(self, path: str, method: str = "GET", body: str = "", **headers: str | None) -> bytes:
-        """Send one HTTP request; ``user_agent="x"`` is the header User-Agent."""
-        fields: dict[str, str | None] = {"Host": "xmpp1.example.com:5443"}
-        fields |= {name.replace("_", "-").title(): value for name, value in headers.items()}
-        shown = "".join(f"{name}: {value}\r\n" for name, value in fields.items() if value)
-        return self.type(f"{method} {path} HTTP/1.1\r\n{shown}\r\n{body}")
 
     def upgrade(self, path: str = "/xmpp-websocket", **changes: str | None) -> bytes:
         """Ask for a WebSocket, with some headers changed, or left out with None."""
@@ -83,15 +58,6 @@ class Browser:
     def close(self) -> list[Event]:
         """Send the Close frame."""
         return self.send(CloseConnection(1000))
-
-    @property
-    def hung_up(self) -> bool:
-        """True once the server wants to be rid of us."""
-        return self.transport.disconnecting
-
-    def lose(self) -> None:
-        """Drop the connection."""
-        self.wrapper.connectionLost(Failure(ConnectionDone()))
 
 
 def texts(events: list[Event]) -> list[str]:

@@ -16,12 +16,12 @@ from bridgewire.login import LoginReply, LoginRequest
 from bridgewire.namespaces import CLIENT, SASL
 from bridgewire.sasl import sasl_failure
 from bridgewire.session_end import SessionEnded
+from daemonkit.places import Places
 from tests.support.memory import Peer
 from xmppd.clients.connected import Clients
 from xmppd.domain import Domain
 from xmppd.failed_logins import FailedLogins
 from xmppd.login import Logins
-from xmppd.places import Places
 from xmppd.router import Router
 from xmppd.sessions import Sessions
 

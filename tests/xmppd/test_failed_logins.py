@@ -10,6 +10,7 @@ from twisted.words.xish.domish import Element
 from bridgewire.login import LoginReply
 from bridgewire.namespaces import CLIENT, ERRORS, SASL
 from bridgewire.sasl import CONDITIONS, sasl_failure, sasl_message
+from daemonkit.places import Places
 from daemonkit.throttle_limits import ThrottleLimits
 from tests.support.logged import written
 from tests.support.memory import Peer
@@ -17,7 +18,6 @@ from tests.xmppd.test_client_stream import AUTH, ClientCase
 from tests.xmppd.test_sasl2 import AGENT, AUTHENTICATE, FAST
 from xmppd.failed_logins import COUNTED, FailedLogins
 from xmppd.networks import Networks
-from xmppd.places import Places
 
 FREE, MOST, WINDOW, PAUSE = 4, 7, 60.0, 300.0
 HERE, ELSEWHERE = "192.0.2.7", "192.0.2.8"

@@ -15,9 +15,9 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from daemonkit.listener import Acceptor
+from daemonkit.networks import plain_address
 from tests.support.memory import MemoryTransport
-from xmppd.listeners import Acceptor
-from xmppd.networks import plain_address
 from xmppd.proxies import TrustedProxies
 from xmppd.proxy_protocol import HEADER_TIMEOUT, MAX_HEADER, Header, HeaderFault, ProxiedFactory
 

@@ -15,13 +15,13 @@ from bridgewire.namespaces import CLIENT
 from bridgewire.stream import StreamOwner, XmlStream
 from daemonkit.feed import Feed
 from daemonkit.login_record import LoginRecord
+from daemonkit.places import Places
 from xmppd.clients.session import ClientSession
 from xmppd.clients.stream import ClientStream
 from xmppd.clients.stream_interface import Stream
 from xmppd.domain import Domain
 from xmppd.events import CLIENTS_FULL, NOT_LOGGED_IN_FULL
 from xmppd.failed_logins import FailedLogins
-from xmppd.places import Places
 from xmppd.sessions import Sessions
 
 S = TypeVar("S", bound=Stream)

@@ -12,11 +12,11 @@ from twisted.words.xish.domish import Element
 from bridgewire.session_end import EndSessions
 from bridgewire.steps import Reason, Step, StepFailure
 from bridgewire.stream import XmlStream
+from daemonkit.places import Places
 from xmppd.components.admission import Admission
 from xmppd.components.callbridge import CallBridgeLink
 from xmppd.components.stream import ComponentStream, Times
 from xmppd.events import COMPONENTS_FULL
-from xmppd.places import Places
 from xmppd.troubles import Recent, Trouble
 
 #: Streams that have not registered yet.

@@ -25,6 +25,7 @@ from bridgewire.sasl import WireFault
 from bridgewire.steps import Reason, Step, StepFailure
 from bridgewire.stream import XmlStream
 from daemonkit.hosts import HostPort
+from daemonkit.networks import plain_address
 from daemonkit.terminal import printable
 from xmppd.components.admission import Refusal, Refused
 from xmppd.components.callbridge import (
@@ -45,7 +46,6 @@ from xmppd.events import (
     SESSIONS_ENDED_FOR,
     STRANGER_REFUSED,
 )
-from xmppd.networks import plain_address
 from xmppd.troubles import Trouble
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from xml.sax.saxutils import quoteattr
 from twisted.web.server import Request
 
 from daemonkit.hosts import parse_name
-from xmppd.web.pages import Page
+from daemonkit.web.pages import Page
 from xmppd.web.urls import asked_name
 
 RELATION = "urn:xmpp:alt-connections:websocket"

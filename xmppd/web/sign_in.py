@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from twisted.web.server import Request
 
 from daemonkit.hosts import parse_name
-from xmppd.web.files import folder, send
-from xmppd.web.pages import Page
+from daemonkit.web.files import folder, send
+from daemonkit.web.pages import Page
 from xmppd.web.urls import asked_name, parse_origin, port_of
 
 

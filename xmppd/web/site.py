@@ -2,50 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.resource import IResource
-from twisted.web.server import Site
 
+from bridgewire import tls
 from daemonkit.hosts import parse_name
+from daemonkit.web.channel import Limits
+from daemonkit.web.pages import Page
+from daemonkit.web.site import WebSite
 from xmppd.clients.connected import Clients
 from xmppd.config import Client
+from xmppd.events import CLIENT_TLS_FAILED
 from xmppd.proxies import TrustedProxies
-from xmppd.web.channel import REQUEST_TIMEOUT, Channel, Request
+from xmppd.web.channel import UpgradableChannel
 from xmppd.web.host_meta import HostMeta
-from xmppd.web.pages import Page
 from xmppd.web.sign_in import add_sign_in_page, page_origins
 from xmppd.web.upgrade import XmppWebSocket
 from xmppd.web.urls import PATH, default_origins, default_websocket_url
 
+log = Logger()
 
-class WebSite(Site):
-    """HTTP/1.1, without a log of requests: what matters about them is logged by the pages."""
 
-    protocol = Channel  # type: ignore[assignment]  # Twisted's also knows HTTP/2
-    requestFactory = Request
-    noisy = False
+class XmppSite(WebSite):
+    """The pages for ``clients``, whose places its connections take."""
+
+    protocol = UpgradableChannel
 
     def __init__(self, root: IResource, clients: Clients) -> None:
-        super().__init__(root, reactor=clients.clock, timeout=REQUEST_TIMEOUT)
+        limits = Limits(lifetime=clients.login_timeout)
+        super().__init__(root, clients.clock, clients, limits, _tls_failed)
         self._clients = clients
-
-    def accept(self, host: str) -> Channel | None:
-        """Answer the protocol for a connection from ``host``; None when too many must log in."""
-        if not self._clients.admit(host):
-            return None
-        channel: Any = self.buildProtocol(None)
-        assert isinstance(channel, Channel)  # noqa: S101  for mypy: it is `protocol`
-        channel.clients = self._clients
-        channel.host = host
-        return channel
 
     def reconfigure(self, proxies: TrustedProxies, client: Client, hostname: str) -> None:
         """Serve what ``client`` says from now on; who is connected stays."""
+        self.limits = Limits(lifetime=client.login_timeout)
         self.resource = make_root(self._clients, proxies, client, hostname)
 
-    def log(self, request: Any) -> None:
-        pass
+
+def _tls_failed(host: str, reason: Failure) -> None:
+    failure = tls.failure(reason, tls.CLIENT_PORT)
+    log.warn(CLIENT_TLS_FAILED, peer=host, **failure.log_fields())
 
 
 def make_root(clients: Clients, proxies: TrustedProxies, client: Client, hostname: str) -> Page:
@@ -65,6 +62,6 @@ def make_root(clients: Clients, proxies: TrustedProxies, client: Client, hostnam
     return root
 
 
-def make_site(clients: Clients, proxies: TrustedProxies, client: Client, hostname: str) -> WebSite:
+def make_site(clients: Clients, proxies: TrustedProxies, client: Client, hostname: str) -> XmppSite:
     """Answer what ``[client] websocket_listen`` listens for."""
-    return WebSite(make_root(clients, proxies, client, hostname), clients)
+    return XmppSite(make_root(clients, proxies, client, hostname), clients)

@@ -17,11 +17,11 @@ from wsproto.events import Request as Opening
 from wsproto.handshake import H11Handshake
 from wsproto.utilities import ProtocolError
 
+from daemonkit.web.pages import Page, answer
 from xmppd.clients.connected import Clients
 from xmppd.events import ORIGIN_REFUSED, PROXY_UNNAMED, WEBSOCKET_REFUSED
 from xmppd.proxies import TrustedProxies
-from xmppd.web.channel import Channel
-from xmppd.web.pages import Page, answer
+from xmppd.web.channel import UpgradableChannel
 from xmppd.web.stream import WebSocketStream
 from xmppd.web.urls import parse_origin
 
@@ -51,7 +51,7 @@ class XmppWebSocket(Page):
         self._proxies = proxies
 
     def show(self, request: Request) -> bytes | int:
-        channel = cast(Channel, request.channel)
+        channel = cast(UpgradableChannel, request.channel)
         peer = self._peer(request, channel.host)
         end_to_end_tls = channel.host not in self._proxies
         try:

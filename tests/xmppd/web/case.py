@@ -8,7 +8,7 @@ from tests.support.websocket import Browser
 from tests.xmppd.test_client_stream import AUTH, BIND, ClientCase
 from xmppd.config import Client
 from xmppd.proxies import TrustedProxies
-from xmppd.web.site import WebSite, make_site
+from xmppd.web.site import XmppSite, make_site
 
 PROXY = "198.51.100.1"
 
@@ -55,7 +55,7 @@ class WebCase(ClientCase):
         return len(self.clients.unauthenticated)
 
 
-def make(case: WebCase) -> WebSite:
+def make(case: WebCase) -> XmppSite:
     """Answer the site for the clients, and with the settings, of ``case``."""
     client = Client(
         listen=(),

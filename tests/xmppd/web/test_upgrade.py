@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from daemonkit.web.channel import Limits
 from tests.support.logged import written
 from tests.support.websocket import UPGRADE, texts
 from tests.xmppd.web.case import PROXY, WebCase
 from xmppd.events import ORIGIN_REFUSED
-from xmppd.web.channel import REQUEST_TIMEOUT
+
+REQUEST_TIMEOUT = Limits().request_timeout
 
 
 class HandshakeTests(WebCase):

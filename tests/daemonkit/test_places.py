@@ -1,10 +1,10 @@
-"""Tests for `xmppd.places`."""
+"""Tests for `daemonkit.places`."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from xmppd.places import Places
+from daemonkit.places import Places
 
 
 class PlacesTests(SynchronousTestCase):

@@ -1,4 +1,4 @@
-"""Tests of xmppd.listeners; sockets of systemd's: tests.integration.test_activation."""
+"""Tests of daemonkit.listener; sockets of systemd's: tests.integration.test_activation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from xmppd.listeners import BACKLOG, Listener, listener
+from daemonkit.listener import BACKLOG, Listener, listener
 
 
 class _Refused(Service):
@@ -31,14 +31,14 @@ class ListenerTests(SynchronousTestCase):
         """How the daemon ends where a port is refused so: status or text, and what it prints."""
         said = io.StringIO()
         self.patch(sys, "stderr", said)
-        one = Listener("tcp:443", [_Refused(number)])
+        one = Listener("xmppd", "tcp:443", [_Refused(number)], "Open {port} for {program}.")
         return self.assertRaises(SystemExit, one.privilegedStartService).code, said.getvalue()
 
     def test_backlog(self) -> None:
         """A port gets room for many connections that wait, unless a setting says how much."""
         reactor = MemoryReactorClock()
         for description in ("tcp:5222", "tcp:5223:backlog=7"):
-            listener(description, lambda _: None, reactor).privilegedStartService()
+            listener(description, lambda _: None, reactor, program="xmppd").privilegedStartService()
         self.assertEqual([one[2] for one in reactor.tcpServers], [BACKLOG, 7])
         self.assertGreaterEqual(BACKLOG, 511)
 
@@ -49,8 +49,8 @@ class ListenerTests(SynchronousTestCase):
         self.assertEqual(printed, "")
 
     def test_not_allowed(self) -> None:
-        """Where it may not have the port, it is told how systemd can, and need not try again."""
+        """Where it may not have the port, it is told what to do, and need not try again."""
         code, printed = self.end(errno.EACCES)
         self.assertEqual(code, 78)
         self.assertIn("this user may not have port 443", printed)
-        self.assertIn("write ListenStream=443 below [Socket]", " ".join(printed.split()))
+        self.assertIn("Open 443 for xmppd.", " ".join(printed.split()))

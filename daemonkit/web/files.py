@@ -8,7 +8,7 @@ from importlib.resources.abc import Traversable
 from twisted.web import http
 from twisted.web.server import NOT_DONE_YET, Request
 
-from xmppd.web.pages import Page
+from daemonkit.web.pages import Page
 
 #: Content types, by what stands behind the last dot of a name. Other files are not served.
 TYPES = {

@@ -1,0 +1,1 @@
+"""HTTP as any daemon serves it: bounded connections, plain answers, files, events."""
