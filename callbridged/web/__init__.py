@@ -1,0 +1,1 @@
+"""What administrators reach over HTTPS: the REST API and the web page."""
