@@ -103,9 +103,16 @@ class StepFailure(Exception):
         return self.reason in REFUSALS
 
     def as_json(self) -> dict[str, str]:
-        """``{"step", "reason", "text"}`` as status shows it; the text ends with the remedy."""
-        text = f"{self.text} {self.remedy}".strip()
-        return {"step": str(self.step), "reason": str(self.reason), "text": text}
+        """``{"step", "reason", "text", "remedy"}`` as status shows it.
+
+        ``text`` ends with the remedy, for those who know no ``remedy``.
+        """
+        return {
+            "step": str(self.step),
+            "reason": str(self.reason),
+            "text": f"{self.text} {self.remedy}".strip(),
+            "remedy": self.remedy,
+        }
 
 
 def describe_error(error: Mapping[str, str]) -> str:

@@ -21,6 +21,7 @@ from callbridged.discovery import Target
 from callbridged.dns import is_literal
 from callbridged.link import LinkMachine
 from callbridged.link_interface import LinkDelegate, LinkInputs, LinkSettings, State
+from callbridged.progress import Progress
 from callbridged.registration import Registration
 from callbridged.retry import Memory
 from daemonkit.units import format_duration
@@ -82,6 +83,7 @@ class Link:
         self.stopping = False
         #: It is registered, and the server knows what for.
         self.ready = False
+        self.progress = Progress()
         self._accepted: str | None = None
         self._token = token
         self._successor = ""
@@ -173,6 +175,8 @@ class Link:
             "secret_in_use": ("former" if self.outdated else "current")
             if self.registered
             else None,
+            "ready": self.ready,
+            "steps": self.progress.as_json(),
         }
 
     # LinkActions: what the table does
@@ -183,6 +187,7 @@ class Link:
         self._owner.changed()
 
     def resolve(self) -> None:
+        self.progress.begin()
         self._run(Step.ADDRESS, self._look_up(), self.machine.resolved)
 
     async def _look_up(self) -> Sequence[str]:
@@ -301,6 +306,7 @@ class Link:
         return self._registration
 
     def _reached(self, step: Step, text: str, seconds: float | None = None) -> None:
+        self.progress.passed(step, text, seconds)
         if seconds is not None:
             text += f" ({format_duration(seconds)})"
         self.memory.journal.step(step, text)

@@ -18,6 +18,7 @@ from callbridged.clocks import describe_skew
 from callbridged.dialer import AddressLookup, Link, cancel
 from callbridged.discovery import Candidate, Discovery, Found, Target, settle, wanted
 from callbridged.link_interface import LinkDelegate, LinkSettings, State
+from callbridged.progress import Progress
 from callbridged.renewal import Renewals, Renewed
 from callbridged.retry import Backoff, Journal, Memory
 from daemonkit.units import format_duration
@@ -70,6 +71,7 @@ class Links(Service):
         self._memories: dict[Target, Memory] = {}
         self._memory = self._new_memory(settings.domain)
         self._said: tuple[tuple[Step, str], ...] = ()
+        self._progress = Progress()
         self._since = datetime.now(UTC)
         self._discovering: Deferred[None] | None = None
         self._discover_again = False
@@ -164,13 +166,16 @@ class Links(Service):
                 "last_error": failure.as_json() if failure else None,
                 "clock_skew": None,
                 "secret_in_use": None,
+                "ready": False,
+                "steps": self._progress.as_json(),
                 "newer": None,
             }
         ]
 
     def _status(self, link: Link) -> dict[str, object]:
         """A link with what is said of its successor; its failure, where it has none of its own."""
-        status = link.status()
+        own = link.status()
+        status = {**own, "steps": [*self._progress.as_json(), *link.progress.as_json()]}
         newer = self._renewals.successors.get(link.target)
         if newer is None:
             return {**status, "newer": None}
@@ -258,12 +263,16 @@ class Links(Service):
 
     def _failed(self, failure: StepFailure) -> None:
         self._memory.journal.failed(failure)
+        if failure.step is Step.SRV and not self._targets:
+            self._progress.begin()
         self._since = datetime.now(UTC)
         self._refresh_in(self._memory.backoff.failed(failure))
 
     def _found(self, found: Found) -> None:
         self._memory.backoff.registered()
         self._memory.journal.recovered()
+        for step, text in found.said:
+            self._progress.passed(step, text, found.seconds if step is Step.SRV else None)
         if found.said != self._said:
             self._said = found.said
             for step, text in found.said:

@@ -117,6 +117,40 @@ class OneLinkTests(LinksTestCase):
         self.assertIn("TLSv1.3, TLS_", told[Step.TLS])
         self.assertIn(f"example.com and {ONE}", told[Step.CERTIFICATE])
 
+    def test_steps_in_status(self) -> None:
+        """The status has each step that was passed, the common ones included, with its time."""
+        self.start()
+        server = self.network.accept(ONE)
+        self.network.pass_time(0.25)
+        server.register()
+        (status,) = self.links.status()
+        steps: Any = status["steps"]
+        self.assertEqual([one["step"] for one in steps[:3]], ["srv", "address", "connect"])
+        self.assertEqual([one["step"] for one in steps[-2:]], ["register", "registered"])
+        self.assertEqual(steps[-1]["number"], 10)
+        self.assertEqual(steps[-2]["seconds"], 0.25)  # what the server took to begin
+        self.assertIn("cb1.example.com", steps[-1]["text"])
+        self.assertRegex(steps[-1]["at"], r"^\d{4}-\d\d-\d\dT[\d:.]+\+00:00$")
+
+    def test_steps_of_an_attempt(self) -> None:
+        """Those of the attempt that failed stay until the next one begins."""
+        self.start()
+        self.network.accept(ONE).refuse("not-authorized")
+        (status,) = self.links.status()
+        self.assertEqual([one["step"] for one in status["steps"]][-1], "register")  # type: ignore[attr-defined]
+        self.assertEqual(status["last_error"]["remedy"][-1], ".")  # type: ignore[index]
+        self.network.pass_time(70)
+        (status,) = self.links.status()
+        self.assertEqual([one["step"] for one in status["steps"]], ["srv", "address"])  # type: ignore[attr-defined]
+
+    def test_no_steps_without_servers(self) -> None:
+        """Where the DNS has failed there are none, and the failure is the first of them."""
+        self.zone.failure = NO_RECORD
+        self.start()
+        (status,) = self.links.status()
+        self.assertEqual(status["steps"], [])
+        self.assertEqual(self.error(), ("srv", "no-such-service"))
+
     def test_steps_logged(self) -> None:
         """Every step is one line of the log, in one form."""
         with capturedLogs() as logged:
