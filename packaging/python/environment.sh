@@ -58,6 +58,8 @@ rm -rf lib64 include share
 find $site -depth -type d \
     \( -name test -o -name tests -o -name slapdtest -o -name newsfragments -o -name __pycache__ \) -exec rm -r {} +
 find $site \( -name '*.pyi' -o -name '*.c' -o -name '*.h' -o -name '*.pyx' -o -name '*.pxd' \) -delete
+# Modules are no programs.
+find $site -name "*.py" -exec sed -i "1s/^#!.*//" {} +
 rm -f $site/*.dist-info/RECORD $site/*.dist-info/direct_url.json $site/*.dist-info/INSTALLER \
     $site/*.dist-info/REQUESTED
 
