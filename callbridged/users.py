@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bridgewire.username import parse_username
-from callbridged.backends.file import FileBackendFactory
-from callbridged.backends.users_file import MAX_FILE, Users, parse, put
+from callbridged import users_store
+from callbridged.backends.users_file import Users
 from callbridged.config import Config, load
 from callbridged.ending_ctl import TIMEOUT, said_of
 from callbridged.scram_keys import ITERATIONS, MAX_ITERATIONS, MIN_ITERATIONS, SCHEMES, ScramKeys
 from callbridged.scram_text import format_keys
+from callbridged.users_store import NoSuchUser, UsersStore, UserThere
 from daemonkit.calling import CommandError, NotRunning, call
 from daemonkit.ctl import Frame, argument, show
-from daemonkit.replace import directory_lock, replace_file
 from daemonkit.terminal import CtlFailure, read_secret, table
 
 
@@ -69,24 +70,24 @@ examples:
 
 def add(options: argparse.Namespace) -> None:
     """``user add NAME``."""
-    _give_password(options, _check_absent, "may log in")
+    name: str = options.name
+    path = _path(options)
+    if is_there(path, name):  # before the question, and again before the answer counts
+        raise _there(path, name)
+    store(path, name, derive(ask(name), options.iterations))
+    show(options, {"user": name}, lambda: [f"{name} may log in."])
 
 
 def passwd(options: argparse.Namespace) -> None:
     """``user passwd NAME``."""
-    _give_password(options, _check_there, "has a new password")
-
-
-def _give_password(
-    options: argparse.Namespace, check: Callable[[Users, str, Path], None], outcome: str
-) -> None:
-    """Ask for a password and put its keys into the file, if ``check`` does not refuse."""
     name: str = options.name
     path = _path(options)
-    users, _ = _read(path)
-    check(users, name, path)  # before the question, and again before the answer counts
-    store(path, name, derive(ask(name), options.iterations), check)
-    show(options, {"user": name}, lambda: [f"{name} {outcome}."])
+    if not is_there(path, name):
+        raise _not_there(path, name)
+    keys = derive(ask(name), options.iterations)
+    with _told(path, name):
+        UsersStore(path).replace(name, keys)
+    show(options, {"user": name}, lambda: [f"{name} has a new password."])
 
 
 def ask(name: str) -> str:
@@ -94,42 +95,36 @@ def ask(name: str) -> str:
     return read_secret(f"Password for {name}", confirm=True)
 
 
-def derive(password: str, iterations: int = ITERATIONS) -> dict[str, ScramKeys]:
+def derive(
+    password: str, iterations: int = ITERATIONS, schemes: Iterable[str] = SCHEMES
+) -> dict[str, ScramKeys]:
     """Answer the keys of a password. Raises CtlFailure where it cannot be one."""
-    return {mechanism: _derive(mechanism, password, iterations) for mechanism in SCHEMES}
+    try:
+        return users_store.derive(password, iterations, schemes)
+    except ValueError as error:
+        raise CtlFailure(
+            f"this cannot be a password ({error}). Leave out control characters and characters "
+            "younger than Unicode 3.2, such as emoji: clients could not send them either."
+        ) from None
 
 
 def is_there(path: Path, name: str) -> bool:
     """True where the file has the user, be it in a broken line. Raises CtlFailure."""
-    users, _ = _read(path)
-    return name in users.keys or name in users.broken
+    return users_store.is_there(_read(path), name)
 
 
-def store(
-    path: Path,
-    name: str,
-    keys: dict[str, ScramKeys],
-    check: Callable[[Users, str, Path], None] | None = None,
-) -> None:
-    """Put a user's keys into the file, if ``check`` (by default: is it new?) does not refuse."""
-
-    def change(content: bytes, users: Users) -> bytes:
-        (check or _check_absent)(users, name, path)
-        return put(content, name, keys)
-
-    _change(path, change)
+def store(path: Path, name: str, keys: dict[str, ScramKeys]) -> None:
+    """Put a new user's keys into the file. Raises CtlFailure."""
+    with _told(path, name):
+        UsersStore(path).add(name, keys)
 
 
 def delete(options: argparse.Namespace) -> None:
     """``user del NAME``."""
     name: str = options.name
     path = _path(options)
-
-    def change(content: bytes, users: Users) -> bytes:
-        _check_there(users, name, path)
-        return put(content, name, None)
-
-    _change(path, change)
+    with _told(path, name):
+        UsersStore(path).remove(name)
     ended, said = _end_sessions(options, name)
     lines = [f"{name} may not log in any more.", *said]
     show(options, {"user": name, "sessions_ended": ended}, lambda: lines)
@@ -153,9 +148,9 @@ def _end_sessions(options: argparse.Namespace, name: str) -> tuple[int | None, l
 def list_(options: argparse.Namespace) -> int:
     """``user list [NAME]``; exit status 1 where lines of the file are broken."""
     path = _path(options)
-    users, _ = _read(path)
-    if options.name is not None:
-        _check_there(users, options.name, path)
+    users = _read(path)
+    if options.name is not None and not users_store.is_there(users, options.name):
+        raise _not_there(path, options.name)
     names = sorted(users.keys) if options.name is None else [options.name]
     rows = [(name, sorted(users.keys.get(name, {}))) for name in names]
     show(
@@ -175,8 +170,9 @@ def list_(options: argparse.Namespace) -> int:
 def scram(options: argparse.Namespace) -> None:
     """``user scram``: for users who are not in a file."""
     password = read_secret("Password", confirm=True)
-    keys = format_keys(options.mechanism, _derive(options.mechanism, password, options.iterations))
-    show(options, {options.mechanism: keys}, lambda: [keys])
+    mechanism = options.mechanism
+    keys = format_keys(mechanism, derive(password, options.iterations, [mechanism])[mechanism])
+    show(options, {mechanism: keys}, lambda: [keys])
 
 
 def _path(options: argparse.Namespace) -> Path:
@@ -185,68 +181,47 @@ def _path(options: argparse.Namespace) -> Path:
 
 def file_of(config: Config) -> Path:
     """Answer the users file. Raises CtlFailure where users come from elsewhere only."""
-    backends = config.users.backends
-    for backend in backends:
-        if isinstance(backend.factory, FileBackendFactory):
-            path: Path = backend.argument
-            return path
-    names = ", ".join(backend.name for backend in backends)
+    path = users_store.users_file(config)
+    if path is not None:
+        return path
+    names = ", ".join(backend.name for backend in config.users.backends)
     raise CtlFailure(
         f"users come from {names}, and this command changes files only. Change them where they are "
         "kept, or add file:PATH to backend in [users]."
     )
 
 
-def _derive(mechanism: str, password: str, iterations: int) -> ScramKeys:
+def _read(path: Path) -> Users:
+    with _told(path):
+        return UsersStore(path).read()
+
+
+@contextmanager
+def _told(path: Path, name: str = "") -> Iterator[None]:
+    """Raise CtlFailure for what may become of changing the file."""
     try:
-        return ScramKeys.derive(mechanism, password, iterations)
-    except ValueError as error:
+        yield
+    except UserThere:
+        raise _there(path, name) from None
+    except NoSuchUser:
+        raise _not_there(path, name) from None
+    except PermissionError:
         raise CtlFailure(
-            f"this cannot be a password ({error}). Leave out control characters and characters "
-            "younger than Unicode 3.2, such as emoji: clients could not send them either."
+            f"this user may not read and change {path}. Run this as root (sudo), or as the "
+            "daemon's user."
+        ) from None
+    except OSError as error:
+        raise CtlFailure(
+            f"{path} cannot be changed: {error.strerror or error}. Check backend."
         ) from None
 
 
-def _read(path: Path) -> tuple[Users, bytes]:
-    """What the file says; no file is no users."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE + 1)
-    except FileNotFoundError:
-        content = b""
-    except OSError as error:
-        raise _refused(path, error) from None
-    if len(content) > MAX_FILE:
-        raise CtlFailure(f"{path} has more than {MAX_FILE} octets; it is some other file.")
-    return parse(content), content
+def _there(path: Path, name: str) -> CtlFailure:
+    return CtlFailure(f"{name} is in {path} already. Use callbridgectl user passwd {name}.")
 
 
-def _change(path: Path, change: Callable[[bytes, Users], bytes]) -> None:
-    try:
-        with directory_lock(path):
-            users, content = _read(path)
-            replace_file(path, change(content, users), account="callbridged")
-    except OSError as error:
-        raise _refused(path, error) from None
-
-
-def _refused(path: Path, error: OSError) -> CtlFailure:
-    if isinstance(error, PermissionError):
-        return CtlFailure(
-            f"this user may not read and change {path}. Run this as root (sudo), or as the "
-            "daemon's user."
-        )
-    return CtlFailure(f"{path} cannot be changed: {error.strerror or error}. Check backend.")
-
-
-def _check_absent(users: Users, name: str, path: Path) -> None:
-    if name in users.keys or name in users.broken:
-        raise CtlFailure(f"{name} is in {path} already. Use callbridgectl user passwd {name}.")
-
-
-def _check_there(users: Users, name: str, path: Path) -> None:
-    if name not in users.keys and name not in users.broken:
-        raise CtlFailure(f"{name} is not in {path}. callbridgectl user list shows who is.")
+def _not_there(path: Path, name: str) -> CtlFailure:
+    return CtlFailure(f"{name} is not in {path}. callbridgectl user list shows who is.")
 
 
 def _iterations(text: str) -> int:

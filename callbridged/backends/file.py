@@ -134,6 +134,11 @@ class FileBackend(Service):
         parts = [scheme.encode() + one.stored_key for scheme, one in sorted(keys.items())]
         return hashlib.sha256(b"\0".join(parts)).digest()
 
+    async def users(self) -> Users:
+        """Answer what the file says now. Raises BackendUnavailable where it cannot be read."""
+        await self._refresh()
+        return self._users
+
     def _find(self, username: str) -> dict[str, ScramKeys]:
         if username in self._broken:
             raise BrokenAccount(f"the line of {username!r:.80} in {self.path} is broken")
