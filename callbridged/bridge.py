@@ -21,8 +21,8 @@ from callbridged.dns import Resolver
 from callbridged.guessing import Guessing
 from callbridged.guests import Guests
 from callbridged.link_interface import LinkSettings
-from callbridged.links import Links
 from callbridged.login import LoginService
+from callbridged.moving import MovingLinks, Plan
 from callbridged.relay import Relay
 from callbridged.token_store import TokenStore
 from callbridged.tokens import Tokens
@@ -67,15 +67,7 @@ class Bridge(MultiService):
         self.users.changed = self.relay.offer_again
         self.users.setServiceParent(self)
         self.configure(config, certificates)
-        resolver = self.resolver(config)
-        self.links = Links(
-            reactor,
-            find_servers(reactor, config, resolver),
-            resolver,
-            settings,
-            self.relay,
-            limit=config.callbridge.links,
-        )
+        self.links = MovingLinks(reactor, self._plan(config, settings), self.relay)
         self.links.setServiceParent(self)
         self.warnings = (*config.warnings, *warnings, *self.ineffective())
 
@@ -101,11 +93,17 @@ class Bridge(MultiService):
             self.guessing,
         )
 
-    def reconnect(self, config: Config, settings: LinkSettings) -> None:
-        """Make links as ``config`` and ``settings`` say from now on; those that are up stay."""
-        resolver = self.resolver(config)
+    def reconnect(self, config: Config, settings: LinkSettings, at_once: bool = False) -> None:
+        """Make links as ``config`` and ``settings`` say from now on.
+
+        Those that are up stay, or move: then until the new ones are up, or end ``at_once``.
+        """
+        self.links.reconfigure(self._plan(config, settings), at_once=at_once)
+
+    def _plan(self, config: Config, settings: LinkSettings) -> Plan:
+        resolver, callbridge = self.resolver(config), config.callbridge
         discovery = find_servers(self._reactor, config, resolver)
-        self.links.reconfigure(settings, discovery, resolver, config.callbridge.links)
+        return Plan(settings, discovery, resolver, callbridge.server_address, callbridge.links)
 
     def resolver(self, config: Config) -> Resolver:
         """Answer what asks the DNS as ``[dns]`` says."""

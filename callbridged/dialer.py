@@ -45,6 +45,8 @@ class LinkOwner(Protocol):
     settings: LinkSettings
     delegate: LinkDelegate
     resolver: AddressLookup
+    #: Shown to servers by links without a token of their own, to take the place of former ones.
+    token: str
 
     def rediscover(self) -> Deferred[None]:
         """Ask anew which targets there are; fires in the end, whatever came of it."""
@@ -135,6 +137,11 @@ class Link:
         return self.state is State.REGISTERED
 
     @property
+    def address(self) -> str | None:
+        """Where it led to when it was connected last."""
+        return self._registration.address if self._registration else None
+
+    @property
     def clock_skew(self) -> float | None:
         """By how many seconds the server's clock is ahead; None where nobody knows."""
         up = self._registration if self.registered else None
@@ -215,9 +222,8 @@ class Link:
             self.machine,
             self._owner.delegate,
             self._reached,
-            self._token,
+            self._token or self._owner.token,
         )
-        registration.successor = self._successor
         factory = TLSMemoryBIOFactory(
             settings.tls,
             True,
@@ -245,6 +251,7 @@ class Link:
         self.memory.backoff.registered()
         self.memory.journal.recovered()
         self._accepted = self._connection.settings.secret
+        self._connection.successor = self._successor
         self._connection.activate().addCallback(self._is_ready, self._connection)
 
     def _is_ready(self, _: object, registration: Registration) -> None:

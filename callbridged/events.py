@@ -52,6 +52,31 @@ LINK_RENEWED = Event(
     "{target}: the newer link is in use",
     "It was made before the older one ended, with another secret or certificate.",
 )
+LINKS_MOVE = Event(
+    "links-move",
+    "the links move to {to}; those of {former} {how}",
+    "The name, the domain or the server address has changed. Logins go on: links by the settings "
+    "of before are there until one by the new ones is up, unless it was said otherwise.",
+)
+LINKS_NOT_MOVED = Event(
+    "links-not-moved",
+    "the links have not moved to {to}, {reason} at step {step.number} ({step}); those of {former} "
+    "go on",
+    "A line above says why. The new settings are tried again for ever; correct them, or go back to "
+    "the former ones.",
+)
+LINKS_MOVED = Event(
+    "links-moved",
+    "the links have moved to {to}, within {duration}",
+    "The new links are up. Those by the settings of before end when the logins are over that came "
+    "that way.",
+)
+LINKS_STAY = Event(
+    "links-stay",
+    "the links do not move, and stay {to}",
+    "The settings are those again that the links are made with. Others were tried, and no link by "
+    "them is kept.",
+)
 TOO_MANY_TARGETS = Event(
     "too-many-targets",
     "{name} names {count} XMPP servers; only the first {limit} in order are used",

@@ -8,7 +8,7 @@ from random import Random, SystemRandom
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -46,10 +46,15 @@ class Links(Service):
         delegate: LinkDelegate,
         *,
         limit: int | None = None,
+        token: str = "",
+        on_change: Callable[[], None] | None = None,
         on_step: Callable[[Step, str, str], None] | None = None,
         random: Random | None = None,
     ) -> None:
         """``limit``: how many links to hold, None for all.
+
+        ``token``: see `callbridged.dialer.LinkOwner`. ``on_change`` hears that something may have
+        changed, when nobody is in the middle of it.
 
         ``reactor`` provides IReactorTCP and IReactorTime. ``on_step(step, target, text)`` hears
         of each step that succeeds; ``target`` is the XMPP domain for steps before there is one.
@@ -59,6 +64,11 @@ class Links(Service):
         self.settings = settings
         self.delegate = delegate
         self.limit = limit
+        self.token = token
+        #: A link was registered at least once.
+        self.proven = False
+        self._successor = ""
+        self._on_change = on_change
         self._reactor = reactor
         self.resolver = resolver
         self._discovery = discovery
@@ -95,7 +105,7 @@ class Links(Service):
         self._renewals.stop()
         for link in list(self._links.values()):
             link.stop()
-        if self._all_closed:
+        if not self._all:
             return succeed(None)
         self._stopped = Deferred()
         return self._stopped
@@ -126,9 +136,22 @@ class Links(Service):
         else:  # what is asked for now may be out of date
             self._discover_again = True
 
+    def retire(self, successor: str) -> Deferred[Any]:
+        """Go on, until others take the place of these: they will show ``successor``.
+
+        Fires when each server knows. Empty: nobody will, and these are as they were before.
+        """
+        self._successor = successor
+        self._renewals.retired = bool(successor)
+        for target, memory in self._memories.items():
+            memory.journal.subject = self._subject(target)
+        self.changed()
+        known = [link.announce(successor) for link in self._all]
+        return DeferredList(known, consumeErrors=True)
+
     def hurry(self) -> None:
         """Let no link wait for its next attempt: what was wrong may have been mended."""
-        for link in (*self._links.values(), *self._renewals.successors.values()):
+        for link in self._all:
             link.hurry()
 
     def renew(self) -> Deferred[list[Renewed]]:
@@ -207,6 +230,11 @@ class Links(Service):
         """How many links are registered."""
         return sum(link.registered for link in self._links.values())
 
+    @property
+    def held(self) -> tuple[Link, ...]:
+        """The links, without those that give way to another."""
+        return tuple(self._links.values())
+
     # LinkOwner: what links call
 
     def rediscover(self) -> Deferred[None]:
@@ -218,6 +246,7 @@ class Links(Service):
         return waiter
 
     def reached(self, step: Step, target: str, text: str) -> None:
+        self.proven |= step is Step.REGISTERED
         if self._on_step is not None:
             self._on_step(step, target, text)
 
@@ -235,7 +264,7 @@ class Links(Service):
                 self._links[link.target].hurry()  # it may be what that one has waited for
         else:
             self._renewals.finished(link)
-        if self._stopped is not None and self._all_closed:
+        if self._stopped is not None and not self._all:
             stopped, self._stopped = self._stopped, None
             stopped.callback(None)
         self.changed()
@@ -303,7 +332,7 @@ class Links(Service):
             if target not in self._targets:
                 del self._memories[target]
         for target in self._targets:
-            self._memories.setdefault(target, self._new_memory(str(target)))
+            self._memories.setdefault(target, self._new_memory(self._subject(target)))
         candidates = [self._candidate(target) for target in self._targets]
         chosen = wanted(candidates, self.limit)
         for target, link in list(self._links.items()):
@@ -315,6 +344,7 @@ class Links(Service):
                 memory = self._memories[target]
                 link = Link(self._reactor, self, target, memory)
                 self._links[target] = link
+                link.announce(self._successor)
                 link.start()
         self._renewals.update(self._links)
         if self._attempted and not self.first_attempt.called:
@@ -324,6 +354,8 @@ class Links(Service):
             waiters, self._waiters = self._waiters, []
             for waiter in waiters:
                 waiter.callback(None)
+        if self._on_change is not None:
+            self._on_change()
 
     def _candidate(self, target: Target) -> Candidate:
         link = self._links.get(target)
@@ -331,8 +363,8 @@ class Links(Service):
         return Candidate(target, registered, self._memories[target].backoff.hopeful)
 
     @property
-    def _all_closed(self) -> bool:
-        return not (self._links or self._leaving or self._renewals.successors)
+    def _all(self) -> tuple[Link, ...]:
+        return (*self._links.values(), *self._leaving, *self._renewals.successors.values())
 
     def _new_successor(self, target: Target, token: str) -> Link:
         memory = self._new_memory(f"{target}, a newer link")
@@ -342,9 +374,12 @@ class Links(Service):
         target = link.target
         self._links[target] = successor
         self._memories[target] = successor.memory
-        successor.memory.journal.subject = str(target)
+        successor.memory.journal.subject = self._subject(target)
         self._leaving.add(link)
         link.stop()
+
+    def _subject(self, target: Target) -> str:
+        return f"{target}, a former link" if self._successor else str(target)
 
     def _new_memory(self, subject: str) -> Memory:
         settings = self.settings

@@ -69,6 +69,7 @@ class OutOfOrder(WireFault):
 class _Session:
     link: Hashable
     server: str
+    domain: str
     id: str
     mechanism: str
     exchange: Exchange | None
@@ -123,7 +124,7 @@ class LoginService:
         self._backend = backend
         self._decoy_key = decoy_key or os.urandom(32)
         self._domain = parse_jid(domain).host
-        self.records = LoginRecords(self._domain)
+        self.records = LoginRecords()
         self._capacity = capacity
         self.reconfigure(certificates, guests, tokens, guessing)
         self._links: dict[Hashable, _Link] = {}
@@ -168,20 +169,25 @@ class LoginService:
         waiting.append(idle)
         return idle
 
-    async def answer(self, request: LoginRequest, link: Hashable, server: str = "") -> LoginReply:
+    async def answer(
+        self, request: LoginRequest, link: Hashable, server: str = "", domain: str = ""
+    ) -> LoginReply:
         """Answer a client's message that came over ``link``, from ``server``.
 
-        Whatever the client does wrong, and the backend, is a reply with ``failure``.
+        ``domain``: which the link is for; empty: the one that this service was made with. Whatever
+        the client does wrong, and the backend, is a reply with ``failure``.
 
         Raises:
             NoRoom: no new login can be taken.
             OutOfOrder: the server did something wrong; a session that is open stays as it is.
         """
         came_at = self._clock.seconds()
-        reply = await self._answer(request, link, server)
+        reply = await self._answer(request, link, server, domain)
         return replace(reply, took=max(0.0, self._clock.seconds() - came_at))
 
-    async def _answer(self, request: LoginRequest, link: Hashable, server: str) -> LoginReply:
+    async def _answer(
+        self, request: LoginRequest, link: Hashable, server: str, domain: str
+    ) -> LoginReply:
         session = self._session(link, request.session)
         kind = request.element.name
         if kind == "abort":
@@ -191,7 +197,7 @@ class LoginService:
         if kind == "auth":
             if session is not None:
                 raise OutOfOrder("auth, in a session that is open")
-            session = self._begin(request, link, server)
+            session = self._begin(request, link, server, domain)
         elif session is None:
             raise OutOfOrder(f"{kind}, in no session that is open")
         elif session.working is not None:
@@ -207,14 +213,23 @@ class LoginService:
     def _session(self, link: Hashable, session: str) -> _Session | None:
         return self._links[link].sessions.get(session) if link in self._links else None
 
-    def _begin(self, request: LoginRequest, link: Hashable, server: str) -> _Session:
+    def _begin(self, request: LoginRequest, link: Hashable, server: str, domain: str) -> _Session:
         name = str(request.element.getAttribute("mechanism", ""))
+        means = self._means
+        if domain:
+            means = replace(means, domain=parse_jid(domain).host)
         if self._open >= self.capacity:
             refusal = NoRoom(f"{self._open} logins are under way, and we take {self.capacity}")
             self.log.warn(NO_ROOM, login=request.session, peer=request.peer, why=str(refusal))
             full = Reason.RESOURCE_LIMIT
             self.records.ended(
-                request.session, request.peer, server, name, "resource-constraint", reason=full
+                request.session,
+                request.peer,
+                server,
+                name,
+                "resource-constraint",
+                domain=means.domain,
+                reason=full,
             )
             raise refusal
         exchange = guess = None
@@ -222,7 +237,7 @@ class LoginService:
             guess = self._guessing.begin(request.peer, self._shared)
         if name in self.mechanisms:
             terms = Terms(
-                self._means,
+                means,
                 request.channel_bindings,
                 request.offered,
                 request.certificate,
@@ -235,10 +250,11 @@ class LoginService:
         session = _Session(
             link,
             server,
+            means.domain,
             request.session,
             name if exchange else "unknown",
             exchange,
-            Welcome(self._means, request.session, request.peer, request.token),
+            Welcome(means, request.session, request.peer, request.token),
             request.peer,
             guess,
             now,
@@ -344,7 +360,7 @@ class LoginService:
             LOGIN_SUCCEEDED if known else LOGIN_ENDED,
             step=Step.LOGIN,
             login=session.id,
-            domain=self._domain,
+            domain=session.domain,
             user=claimed[:MAX_NAME],
             peer=session.peer or "unknown",
             mechanism=session.mechanism,
@@ -358,6 +374,7 @@ class LoginService:
             session.server,
             session.mechanism,
             outcome,
+            domain=session.domain,
             user=(reply.username if reply else None) or claimed,
             seconds=seconds,
             guest=reply is not None and reply.report,

@@ -13,8 +13,7 @@ from daemonkit.login_record import MAX_NAME, MAX_TEXT, LoginRecord, kind_of
 class LoginRecords:
     """The latest, in ``feed``; how many there were lately, in ``rates``."""
 
-    def __init__(self, domain: str) -> None:
-        self._domain = domain
+    def __init__(self) -> None:
         self.feed: Feed[LoginRecord] = Feed()
         self.rates = LoginRates()
 
@@ -26,6 +25,7 @@ class LoginRecords:
         mechanism: str,
         outcome: str,
         *,
+        domain: str,
         user: str = "",
         seconds: float = 0.0,
         guest: bool = False,
@@ -39,7 +39,7 @@ class LoginRecords:
             ended=datetime.now(UTC),
             login=login,
             user=user[:MAX_NAME],
-            domain=self._domain,
+            domain=domain,
             mechanism=mechanism[:MAX_NAME],
             peer=peer or "",
             asked=(server,) if server else (),

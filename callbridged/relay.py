@@ -140,7 +140,7 @@ class Relay:
         about(target=link.target)
         try:
             request = LoginRequest.from_element(payload)
-            reply = await self._logins.answer(request, link, str(link.target))
+            reply = await self._logins.answer(request, link, str(link.target), link.domain)
         except WireFault as fault:
             self._refuse(link, iq, fault)
         except NoRoom:

@@ -21,9 +21,9 @@ from daemonkit.logging.log import Log
 from daemonkit.logging.service import reopen
 from daemonkit.reload import Differences, ReloadFault, compare
 
-#: Names are in registrations, and sockets and files are open already.
+#: Keys of each section: sockets and files are open already.
 _FIXED: Mapping[str, tuple[str, ...]] = {
-    "callbridge": ("name", "domain", "state_directory", "control_socket"),
+    "callbridge": ("state_directory", "control_socket"),
     "admin": ("listen",),
     "metrics": ("listen",),
 }
@@ -78,8 +78,10 @@ def settle(old: Config, new: Config) -> tuple[Config, Differences]:
     return replace(new, **sections, settings=differences.settings), differences
 
 
-def apply(fresh: Fresh, bridge: Bridge, reactor: Any) -> Differences:
-    """Take it into use. Links stay, and logins under way go on.
+def apply(fresh: Fresh, bridge: Bridge, reactor: Any, at_once: bool = False) -> Differences:
+    """Take it into use. Links stay or move, and logins under way go on.
+
+    ``at_once``: links that move do not stay until new ones are up.
 
     Raises:
         ReloadFault: a user backend cannot be opened. Then nothing has changed.
@@ -95,7 +97,7 @@ def apply(fresh: Fresh, bridge: Bridge, reactor: Any) -> Differences:
     if bridge.logins.mechanisms != before:
         bridge.relay.offer_again()
     if differences.touches("callbridge", "tls", "dns", "link"):
-        bridge.reconnect(config, fresh.link)
+        bridge.reconnect(config, fresh.link, at_once)
     else:
         bridge.links.hurry()
     for warning in (*fresh.warnings, *bridge.ineffective()):

@@ -20,7 +20,7 @@ from callbridged.discovery import Target
 from callbridged.events import LINK_NOT_RENEWED, LINK_RENEWAL_BEGINS, LINK_RENEWED
 
 #: Bytes of randomness in what a successor shows.
-_TOKEN_BYTES = 16
+TOKEN_BYTES = 16
 
 _REMEDY = (
     "Give that server the new secret, by `xmppctl callbridge rotate NAME --secret-stdin`; or "
@@ -49,6 +49,8 @@ class Renewals:
         ``replace(link, successor)`` puts the successor into the link's place, and ends the link.
         """
         self.successors: dict[Target, Link] = {}
+        #: No link is renewed any more: all of them are to be given up.
+        self.retired = False
         self._make = make
         self._replace = replace
         self._asked: dict[Target, None] = {}
@@ -70,7 +72,7 @@ class Renewals:
 
     def update(self, links: Mapping[Target, Link]) -> None:
         """Something has changed: go on where it is possible."""
-        for target in [one for one in self._asked if one not in links]:
+        for target in [one for one in self._asked if self.retired or one not in links]:
             del self._asked[target]
         for target, successor in list(self.successors.items()):
             link = links.get(target)
@@ -113,14 +115,14 @@ class Renewals:
             self._drop(target)
 
     def _needed(self, link: Link) -> bool:
-        return link.target in self._asked or link.outdated
+        return not self.retired and (link.target in self._asked or link.outdated)
 
     def _begin(self, links: Mapping[Target, Link]) -> None:
         if any(not one.ready and one.failure is None for one in self.successors.values()):
             return  # its turn is not over
         for target, link in links.items():
             if target not in self.successors and not link.stopping and self._needed(link):
-                token = secrets.token_hex(_TOKEN_BYTES)
+                token = secrets.token_hex(TOKEN_BYTES)
                 successor = self.successors[target] = self._make(target, token)
                 self.log.info(LINK_RENEWAL_BEGINS, target=target)
                 link.announce(token).addCallback(_begin, successor)

@@ -44,7 +44,7 @@ class Commands(SynchronousTestCase):
     def setUp(self) -> None:
         self.relay = Relay()
         self.guests = Guests(Clock())
-        logins = SimpleNamespace(records=LoginRecords("example.com"))
+        logins = SimpleNamespace(records=LoginRecords())
         bridge: Any = SimpleNamespace(relay=self.relay, guests=self.guests, logins=logins)
         nobody: Any = None
         self.commands = commands(bridge, nobody, nobody)

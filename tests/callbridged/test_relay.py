@@ -46,6 +46,7 @@ class Service:
 
     def __init__(self) -> None:
         self.requests: list[LoginRequest] = []
+        self.domains: list[str] = []
         self.lost: list[Any] = []
         self.trouble: Exception | None = None
 
@@ -53,8 +54,11 @@ class Service:
     def capacity(self) -> int:
         return 0 if self.draining else 200
 
-    async def answer(self, request: LoginRequest, link: object, server: str) -> LoginReply:
+    async def answer(
+        self, request: LoginRequest, link: object, server: str, domain: str
+    ) -> LoginReply:
         self.requests.append(request)
+        self.domains.append(domain)
         if self.trouble:
             raise self.trouble
         return LoginReply(request.session, sasl_failure("not-authorized"))
