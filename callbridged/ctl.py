@@ -132,6 +132,7 @@ def status_lines(answer: Mapping[str, Any]) -> Iterator[str]:
     rows: list[tuple[str, object]] = [
         ("Call Bridge", f"{answer['callbridge']} of {answer['domain']}"),
         *(("XMPP connection", _connection(link)) for link in answer["links"]),
+        *(("Former connection", _former(link)) for link in answer.get("former", [])),
         ("Authentication service", answer["authentication_service"]),
     ]
     if not answer["links"]:
@@ -158,6 +159,10 @@ def status_lines(answer: Mapping[str, Any]) -> Iterator[str]:
     yield from describe_reload(answer.get("reload"))
     for warning in answer.get("warnings", []):
         yield from wrapped(f"{paint('WARNING', 'yellow')}  ", warning, len("WARNING  "))
+
+
+def _former(link: Mapping[str, Any]) -> str:
+    return f"as {link['callbridge']}.{link['domain']}: {_connection(link)}"
 
 
 def _connection(link: Mapping[str, Any]) -> str:

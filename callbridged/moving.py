@@ -19,6 +19,8 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import TimeoutError as GaveUp
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from bridgewire.steps import Reason, Step, StepFailure
@@ -152,15 +154,15 @@ class MovingLinks(Service):
             self._drop(before)
         token = secrets.token_hex(TOKEN_BYTES)
         known = DeferredList([one.links.retire(token) for one in self._older()])
-        known.addTimeout(ANNOUNCE_TIMEOUT, self._reactor)
-        self._current = self._make(plan, _Later(plan.discovery, known), token)
-        self._current.links.startService()
         self._moving_since = self._reactor.seconds()
         self._told.clear()
         how = "go on until a new one is up"
         if at_once or self._former is None:
             how = "end now"
-        self.log.info(LINKS_MOVE, former=str((self._former or before).plan), to=str(plan), how=how)
+        former = self._former or before
+        self.log.info(LINKS_MOVE, former=str(former.plan), to=str(plan), how=how)
+        self._current = self._make(plan, _Later(self._reactor, plan.discovery, known), token)
+        self._current.links.startService()
 
     def _go_back(self, former: _Generation, plan: Plan) -> None:
         self._drop(self._current)
@@ -281,15 +283,17 @@ class _Generation:
 
 
 class _Later:
-    """A discovery that begins when servers know of links to come."""
+    """A discovery that begins when servers know of links to come, or do not answer."""
 
-    def __init__(self, discovery: Discovery, known: Deferred[Any]) -> None:
+    def __init__(self, clock: IReactorTime, discovery: Discovery, known: Deferred[Any]) -> None:
+        self._clock = clock
         self._discovery = discovery
-        self._known = known
+        self._known: Deferred[None] = Deferred()
+        known.addCallback(lambda _: self._known.callback(None))
 
     async def find(self) -> Found:
         if not self._known.called:
-            begin: Deferred[None] = Deferred()
-            self._known.addCallback(lambda _: begin.callback(None))
-            await begin
+            self._known.addTimeout(ANNOUNCE_TIMEOUT, self._clock)
+            self._known.addErrback(lambda failure: failure.trap(GaveUp))
+            await self._known
         return await self._discovery.find()

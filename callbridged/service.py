@@ -104,7 +104,6 @@ def make_service(
         CertificateFault: for certificates that cannot be used.
         BackendFault: for user backends that cannot be opened.
     """
-    callbridge = config.callbridge
     bridge = Bridge(reactor, config)
     reload = Reload(
         reactor,
@@ -114,8 +113,9 @@ def make_service(
     )
 
     def line() -> str:
-        links = bridge.links.status()
-        return status_line(callbridge.name, links, datetime.now(UTC)) + reload.warning
+        name, links = bridge.config.callbridge.name, bridge.links.status()
+        now, former = datetime.now(UTC), bridge.links.former()
+        return status_line(name, links, now, former) + reload.warning
 
     status = Status(reactor, bridge, reload)
     pulse = Pulse(reactor, line)
@@ -124,7 +124,7 @@ def make_service(
         reload,
         Beginning(config, bridge.warnings),
         bridge,
-        ControlService(reactor, callbridge.control_socket, commands(bridge, reload, status)),
+        ControlService(reactor, config.callbridge.control_socket, commands(bridge, reload, status)),
         pulse,
         Readiness(reactor, bridge.links.first_attempt, pulse),
     ):
@@ -132,8 +132,13 @@ def make_service(
     return daemon
 
 
-def status_line(name: str, links: Sequence[Mapping[str, Any]], now: datetime) -> str:
-    """Answer what ``systemctl status`` shows, from ``links`` of callbridgectl's status.
+def status_line(
+    name: str,
+    links: Sequence[Mapping[str, Any]],
+    now: datetime,
+    former: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """Answer what ``systemctl status`` shows, from ``links`` and ``former`` of the status.
 
     For how long is in whole minutes, hours or days: systemd is told of each other line.
     """
@@ -146,11 +151,16 @@ def status_line(name: str, links: Sequence[Mapping[str, Any]], now: datetime) ->
         time = rough_duration((now - since).total_seconds())
         registered = f"registered as {name} for {time}" if time else f"registered as {name}"
         said.append(f"connected to {targets} (secure), {registered}")
-    former = [str(link["target"]) for link in links if link.get("secret_in_use") == "former"]
-    if former:
-        said.append(f"with the former secret: {', '.join(former)}")
+    outdated = [str(link["target"]) for link in links if link.get("secret_in_use") == "former"]
+    if outdated:
+        said.append(f"with the former secret: {', '.join(outdated)}")
     for link in down:
         error = link["last_error"]
         why = f", {error['step']}: {error['reason']}" if error else ""
         said.append(f"{link['target'] or 'no XMPP server'} {link['state']}{why}")
+    said += [
+        f"still connected to {link['target']} as {link['callbridge']}.{link['domain']}"
+        for link in former
+        if link["state"] == State.REGISTERED
+    ]
     return "; ".join(said)

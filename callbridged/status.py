@@ -32,6 +32,7 @@ class Status:
             "uptime_seconds": int(self._clock.seconds() - self._began),
             "authentication_service": "registered" if bridge.links.registered else "down",
             "links": bridge.links.status(),
+            "former": bridge.links.former(),
             "outstanding_logins": bridge.logins.outstanding(),
             "draining": bridge.logins.draining,
             "guests": None if bridge.guests is None else len(bridge.guests.status()),

@@ -67,6 +67,22 @@ class Status(SynchronousTestCase):
         self.assertIn("since 2026-01-01T00:00:00+00:00, with the former secret", said)
         self.assertIn("WARNING Give that server the new secret.", said)
 
+    def test_former(self) -> None:
+        """While links move, the former ones are shown, with whose they are."""
+        error = {"step": "register", "reason": "host-unknown", "text": "It does not know cb2."}
+        answer = {
+            "callbridge": "cb2",
+            "domain": "example.com",
+            "authentication_service": "registered",
+            "links": [link("waiting", error)],
+            "former": [{**link("registered"), "callbridge": "cb1", "domain": "example.com"}],
+        }
+        said = " ".join(" ".join(status_lines(answer)).split())
+        self.assertIn("XMPP connection: waiting, xmpp1.example.com:5223; register", said)
+        self.assertIn(
+            "Former connection: as cb1.example.com: connected to xmpp1.example.com:5223 (s", said
+        )
+
     def test_guests(self) -> None:
         """The number of guests is shown, or that they are not let in, and why."""
         answer: dict[str, Any] = {

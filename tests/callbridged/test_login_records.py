@@ -45,6 +45,17 @@ class RecordsTests(LoginCase):
         self.assertEqual((record.outcome, record.seconds), ("success", 0.5))
         self.assertEqual((record.step, record.reason, record.text), ("", "", ""))
 
+    def test_domain(self) -> None:
+        """A login is one of the domain that its link is for, in the record and in the exchange."""
+        for index, authzid in enumerate(("alice@example.org", "alice@example.com"), 1):
+            element = plain("alice", "wonderland", authzid)
+            request = LoginRequest(f"s{index}", element, "203.0.113.7", 10.0)
+            answer = self.service.answer(request, LINK, domain="Example.Org")
+            self.successResultOf(Deferred.fromCoroutine(answer))
+            record = self.record(index)
+            expected = "success" if index == 1 else "invalid-authzid"
+            self.assertEqual((record.domain, record.outcome), ("example.org", expected))
+
     def test_wrong_password(self) -> None:
         """Who claims to be somebody is named, cut, and what they have typed besides is not."""
         name = "a" * 1000

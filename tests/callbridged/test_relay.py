@@ -125,6 +125,7 @@ class RelayTests(SynchronousTestCase):
         self.assertIn("type='result'", answer)
         self.assertIn("session='s1'", answer)
         self.assertIn("<not-authorized/>", answer)
+        self.assertEqual(self.service.domains, ["example.com"])
 
     def test_nobody_else_may_ask(self) -> None:
         """A login from anybody but the server of the domain is forbidden, and not looked at."""

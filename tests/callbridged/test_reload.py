@@ -16,6 +16,7 @@ from callbridged.bridge import Bridge
 from callbridged.config import load
 from callbridged.discovery import FixedAddress
 from callbridged.dns import Resolver
+from callbridged.moving import Plan
 from daemonkit.ini import ConfigurationFault
 from daemonkit.reload import Differences, ReloadFault
 from tests.callbridged.people import MemoryBackend, Threads
@@ -36,10 +37,12 @@ class Reconfigured:
     """Stands for the links: notes what they are told."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[Any, ...]] = []
+        self.told: list[Plan] = []
+        self.at_once = False
 
-    def reconfigure(self, *told: Any) -> None:
-        self.told.append(told)
+    def reconfigure(self, plan: Plan, *, at_once: bool) -> None:
+        self.told.append(plan)
+        self.at_once = at_once
 
     def hurry(self) -> None: ...
 
@@ -122,14 +125,14 @@ class LinkTests(ReloadCase):
         for expected in (("[guest] enabled",), ()):
             differences = self.reload(
                 {
-                    "callbridge": {"name": "cb2", "control_socket": "other.sock"},
+                    "callbridge": {"control_socket": "other.sock"},
                     "guest": {"enabled": "yes"},
                     "metrics": {"listen": "tcp:9523"},
                 }
             )
-            fixed = ("[callbridge] name", "[callbridge] control_socket", "[metrics] listen")
+            fixed = ("[callbridge] control_socket", "[metrics] listen")
             self.assertEqual((differences.fixed, differences.changed), (fixed, expected))
-        self.assertEqual(self.bridge.config.callbridge.name, "cb1")
+        self.assertEqual(self.bridge.config.callbridge.control_socket.name, "control.sock")
         self.assertEqual(self.bridge.config.metrics.listen, ())
         self.assertEqual(self.links.told, [])
 
@@ -146,12 +149,27 @@ class LinkTests(ReloadCase):
         ).changed
         for name in ("[callbridge] secret_file", "[tls] certificate", "[dns] timeout"):
             self.assertIn(name, changed)
-        ((settings, discovery, resolver, limit),) = self.links.told
-        self.assertEqual((settings.secret, settings.connect_timeout), ("another", 3.0))
-        self.assertIsInstance(discovery, FixedAddress)
-        self.assertIsInstance(resolver, Resolver)
-        self.assertEqual(limit, 2)
-        self.assertNotIn("another", repr(self.bridge.config))
+        (plan,) = self.links.told
+        self.assertEqual((plan.settings.secret, plan.settings.connect_timeout), ("another", 3.0))
+        self.assertIsInstance(plan.discovery, FixedAddress)
+        self.assertIsInstance(plan.resolver, Resolver)
+        self.assertEqual((plan.limit, plan.server_address), (2, ("192.0.2.7", 6000)))
+        self.assertNotIn("another", repr(self.bridge.config) + repr(plan))
+        self.assertFalse(self.links.at_once)
+
+    def test_names(self) -> None:
+        """Another name and domain are for the next links, and for the status, at once."""
+        changes: Sections = {"callbridge": {"name": "cb2", "domain": "example.org"}}
+        self.write(changes)
+        fresh = reload.read(lambda: load(self.path), self.bridge)
+        differences = reload.apply(fresh, self.bridge, self.reactor, at_once=True)
+        names = ("[callbridge] name", "[callbridge] domain")
+        self.assertEqual((differences.fixed, differences.changed), ((), names))
+        (plan,) = self.links.told
+        self.assertEqual(str(plan), "cb2.example.org by SRV")
+        self.assertTrue(self.links.at_once)
+        self.assertEqual(self.bridge.config.callbridge.name, "cb2")
+        self.assertEqual(self.offered, 0)
 
     def test_faults(self) -> None:
         """All faults are named, and nothing changes."""

@@ -82,3 +82,13 @@ class StatusLineTests(SynchronousTestCase):
             "with the former secret: b:5223; "
             "c:5223 waiting, connect: connect-refused; no XMPP server resolving",
         )
+
+    def test_moving(self) -> None:
+        """While links move, it says over which former ones logins go on."""
+        error = {"step": "register", "reason": "host-unknown", "text": ""}
+        whose = {"callbridge": "cb1", "domain": "example.com"}
+        former = [link("a:5223", "registered", **whose), link("b:5223", "waiting", **whose)]
+        self.assertEqual(
+            status_line("cb2", [link("a:5223", "waiting", last_error=error)], NOW, former),
+            "a:5223 waiting, register: host-unknown; still connected to a:5223 as cb1.example.com",
+        )

@@ -18,7 +18,10 @@ def a_bridge(registered: int = 1) -> Any:
             callbridge=SimpleNamespace(name="cb1", domain="example.com", state_directory="/")
         ),
         links=SimpleNamespace(
-            registered=registered, status=lambda: ["a link"], warnings=lambda: ["a warning"]
+            registered=registered,
+            status=lambda: ["a link"],
+            former=lambda: ["a former link"],
+            warnings=lambda: ["a warning"],
         ),
         logins=SimpleNamespace(outstanding=lambda: 2, draining=False),
         users=SimpleNamespace(status=lambda: ["a backend"]),
@@ -46,6 +49,7 @@ class StatusTests(SynchronousTestCase):
                 "uptime_seconds": 90,
                 "authentication_service": "registered",
                 "links": ["a link"],
+                "former": ["a former link"],
                 "outstanding_logins": 2,
                 "draining": False,
                 "guests": None,
