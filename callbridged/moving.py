@@ -12,7 +12,7 @@ does not know this the former links give way when it has said conflict.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -66,6 +66,8 @@ class MovingLinks(Service):
         self, reactor: Any, plan: Plan, delegate: LinkDelegate, random: Random | None = None
     ) -> None:
         """``reactor`` provides IReactorTCP and IReactorTime."""
+        #: Is called whenever a link may be in another state.
+        self.watcher: Callable[[], None] = lambda: None
         #: Fires when the first attempt at a link has succeeded or failed.
         self.first_attempt: Deferred[None] = Deferred()
         self._reactor = reactor
@@ -174,6 +176,10 @@ class MovingLinks(Service):
 
     def _look(self) -> None:
         """Links are in other states: has it moved, or why not?"""
+        self._see()
+        self.watcher()
+
+    def _see(self) -> None:
         current, former, failure = self._current, self._former, self._failure
         if self._moving_since is None:
             return

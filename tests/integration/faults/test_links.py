@@ -5,6 +5,8 @@ from __future__ import annotations
 from tests.integration.faults.look import FaultCase, Seen, look
 from tests.integration.faults.scene import scene
 from tests.integration.faults.table import Row, provokes
+from tests.integration.test_reload import change
+from tests.support.processes import free_port
 from tests.support.site import CallBridge, Site, XmppServer, small_site
 from tests.support.waiting import wait_until
 
@@ -28,6 +30,17 @@ def rotate(site: Site, server: XmppServer, bridge: CallBridge, found: dict[str, 
     found["not renewed"] = look(bridge)
     bridge.secret_file.write_text(right)
     site.enrol(bridge)
+
+
+def move(server: XmppServer, bridge: CallBridge, found: dict[str, Seen]) -> None:
+    """To an address where nobody listens, and back."""
+    for port in (free_port(server.address), server.component_port):
+        change(bridge, {"callbridge": {"server_address": f"{server.fqdn}:{port}"}})
+        bridge.command("reload")
+        if port != server.component_port:
+            wait_until("the links do not move", lambda: bridge.status()["warnings"])
+            found["not moved"] = look(bridge)
+    bridge.wait_registered(1)
 
 
 @scene
@@ -54,6 +67,7 @@ def seen() -> dict[str, Seen]:
         server.wait_serving("cb1")
         rotate(site, server, bridge, found)
         again()
+        move(server, bridge, found)
         server.freeze()
         fails("frozen", "timeout")
         server.thaw()
@@ -96,6 +110,11 @@ class LinkTests(FaultCase):
     def test_not_renewed(self, row: Row) -> None:
         """The Call Bridge has another secret than before, and the server does not know it."""
         self.shows(row, seen()["not renewed"])
+
+    @provokes("callbridgectl", "The links have not moved to ... yet")
+    def test_not_moved(self, row: Row) -> None:
+        """The Call Bridge has another server address than before, and nobody is there."""
+        self.shows(row, seen()["not moved"])
 
     @provokes("xmppctl", "a rotation goes on for")
     def test_rotation(self, row: Row) -> None:
