@@ -32,9 +32,10 @@ from zope.interface import implementer
 from bridgewire.identity import CertificateFault, Identity
 from bridgewire.tls_failures import Connection, failure, openssl_reasons, refuse_untrusted
 from bridgewire.tls_handshake import ServerConnection
-from bridgewire.tls_sides import CALLBRIDGE, CLIENT_PORT, XMPPD, Side
+from bridgewire.tls_sides import ADMIN_PORT, CALLBRIDGE, CLIENT_PORT, XMPPD, Side
 
 __all__ = [
+    "ADMIN_PORT",
     "CALLBRIDGE",
     "CLIENT_PORT",
     "XMPPD",
