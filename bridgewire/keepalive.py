@@ -17,7 +17,7 @@ class Keepalive:
 
     ``ping`` sends one ping and answers a Deferred that fails when its own timeout passes, so a
     dead peer is noticed within interval + timeout. Any stanza counts as a sign of life, and an
-    error answer too: somebody is there. ``answered`` hears after how many seconds a ping was.
+    error answer too: somebody is there.
     """
 
     def __init__(
@@ -26,13 +26,11 @@ class Keepalive:
         interval: float,
         ping: Callable[[], Deferred[Element]],
         dead: Callable[[], None],
-        answered: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._clock = clock
         self._interval = interval
         self._ping = ping
         self._dead = dead
-        self._tell = answered
         self._call: IDelayedCall | None = None
         self._heard_at = 0.0
         self._asked_at = 0.0
@@ -70,7 +68,6 @@ class Keepalive:
     def _answered(self, _: object) -> None:
         if self._running:
             self.heard()
-            self._tell(self._heard_at - self._asked_at)
             self._wait(self._interval)
 
     def _unanswered(self, failure: Failure) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -76,6 +77,18 @@ def outside_validity(certificate: x509.Certificate, now: datetime) -> str | None
     if now < start:
         return f"is not valid before {start:%Y-%m-%d %H:%M} UTC"
     return None
+
+
+def first_end(certificates: Iterable[x509.Certificate]) -> datetime:
+    """Answer when the first of them ends (aware). At least one has to be there.
+
+    Of several with the same subject, as authorities have when one follows another, the last counts.
+    """
+    ends: dict[x509.Name, datetime] = {}
+    for one in certificates:
+        end = one.not_valid_after_utc
+        ends[one.subject] = max(end, ends.get(one.subject, end))
+    return min(ends.values())
 
 
 def days_left(certificate: x509.Certificate, now: datetime) -> int:

@@ -27,6 +27,23 @@ CONDITIONS = frozenset(
     }
 )
 
+#: The SASL mechanisms that are known by name here. What others are called is up to who uses them.
+MECHANISMS = frozenset(
+    {
+        "ANONYMOUS",
+        "EXTERNAL",
+        "HT-SHA-256-ENDP",
+        "HT-SHA-256-EXPR",
+        "HT-SHA-256-NONE",
+        "PLAIN",
+        *(
+            f"SCRAM-{hashed}{plus}"
+            for hashed in ("SHA-1", "SHA-256", "SHA-512")
+            for plus in ("", "-PLUS")
+        ),
+    }
+)
+
 
 class WireFault(Exception):
     """A message that the peer should not have sent. The text is one line, and safe to log.

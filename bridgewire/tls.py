@@ -14,6 +14,7 @@ A server with several certificates: `bridgewire.sni`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
 from weakref import WeakSet
 
@@ -29,13 +30,12 @@ from twisted.internet.interfaces import (
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-from bridgewire.identity import CertificateFault, Identity
+from bridgewire.identity import CertificateFault, Identity, load_identity
 from bridgewire.tls_failures import Connection, failure, openssl_reasons, refuse_untrusted
 from bridgewire.tls_handshake import ServerConnection
-from bridgewire.tls_sides import ADMIN_PORT, CALLBRIDGE, CLIENT_PORT, XMPPD, Side
+from bridgewire.tls_sides import CALLBRIDGE, CLIENT_PORT, XMPPD, Side
 
 __all__ = [
-    "ADMIN_PORT",
     "CALLBRIDGE",
     "CLIENT_PORT",
     "XMPPD",
@@ -51,6 +51,7 @@ __all__ = [
     "peer_certificate",
     "version",
     "web_client",
+    "web_server",
 ]
 
 #: What a server does about its client's certificate. One that is presented must always be good.
@@ -112,6 +113,14 @@ def client_server(
 
     context.set_alpn_select_callback(choose)
     return Connections(identity, context, authorities)
+
+
+def web_server(certificate: Path, private_key: Path) -> Connections:
+    """A web server's end: shows the certificate in these files, and asks for none.
+
+    Raises CertificateFault.
+    """
+    return client_server(load_identity(certificate, private_key), alpn=b"http/1.1")
 
 
 def web_client(

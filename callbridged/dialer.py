@@ -289,6 +289,7 @@ class Link:
         if failure.reason is Reason.AUTHENTICATION_FAILURE and failure.step is Step.REGISTER:
             another, self._accepted = self.outdated, None
         self.memory.journal.failed(failure)
+        self._owner.delegate.link_failed(self.target, failure)
         if not another:  # a secret that was refused says nothing about the one of the settings
             self.memory.backoff.failed(failure)
         self.show(State.WAITING)

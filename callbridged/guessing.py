@@ -42,6 +42,8 @@ class Guessing:
         self._limits = limits
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._waiting = 0
+        #: How many logins were not looked at.
+        self.refused = 0
 
     def reconfigure(self, limits: ThrottleLimits) -> None:
         """Count by other limits from now on. What was counted before still is."""
@@ -75,23 +77,21 @@ class Guessing:
     async def turn(self, username: str, network: str, *, shared: bool) -> Turn:
         """Wait until a login may be looked at. Raises TooManyFailures."""
         key: Hashable = username
-        if shared or self.knows(username, network):
+        if shared or (username, network) in self._known:
             key = (username, network)
         if self._waiting >= MAX_WAITING and not self._throttle.ready(key):
+            self.refused += 1
             raise TooManyFailures("too many wait for their turns after failed logins")
         self._waiting += 1
         try:
             return await self._throttle.turn(key)
         except Refused as refused:
+            self.refused += 1
             what = "logins of this account are paused after" if refused.paused else "there were"
             text = f"{what} too many failed ones; not before {format_duration(refused.seconds)}"
             raise TooManyFailures(text) from None
         finally:
             self._waiting -= 1
-
-    def knows(self, username: str, network: str) -> bool:
-        """True where the account has logged in from there before."""
-        return (username, network) in self._known
 
     def succeeded(self, username: str, network: str) -> None:
         """Somebody has logged in from there, and may do so while others guess elsewhere."""

@@ -70,6 +70,8 @@ class Guests:
         self._code: bytes | None = None
         self._keys: dict[str, ScramKeys] = {}
         self._guests: dict[str, Guest] = {}
+        #: How many were not let in, since there were too many, or too many of their network.
+        self.refused = self.refused_by_network = 0
         self.reconfigure(access_code, maximum, lifetime, maximum_per_network)
 
     def reconfigure(
@@ -146,6 +148,10 @@ class Guests:
         if guest is not None and guest.timer.active():
             guest.timer.cancel()
 
+    def __len__(self) -> int:
+        """How many are there."""
+        return len(self._guests)
+
     def status(self) -> list[dict[str, object]]:
         """Answer what ``callbridgectl guests --json`` prints, the longest there first."""
         now = self._clock.seconds()
@@ -161,11 +167,13 @@ class Guests:
 
     def _check_room(self, peer: str | None) -> None:
         if len(self._guests) >= self._maximum:
+            self.refused += 1
             self.log.warn(GUESTS_FULL, count=len(self._guests))
             raise GuestsFull
         network = network_of(peer or "")
         there = sum(network_of(one.peer or "") == network for one in self._guests.values())
         if there >= self._maximum_per_network:
+            self.refused_by_network += 1
             self.log.warn(GUESTS_OF_NETWORK_FULL, network=network, count=there)
             raise GuestsFull
 

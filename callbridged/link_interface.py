@@ -190,6 +190,12 @@ class LinkDelegate(Protocol):
     def link_received(self, link: ActiveLink, element: Element) -> None:
         """A stanza came that the link does not answer itself; its ``from`` is unchecked."""
 
+    def link_answered(self, link: ActiveLink, seconds: float) -> None:
+        """The server has answered a ping after so many seconds."""
+
+    def link_failed(self, target: Target | None, failure: StepFailure) -> None:
+        """An attempt at a link has failed, or one was lost; None: no server is known yet."""
+
     def link_draining(self, link: ActiveLink) -> Deferred[None]:
         """Take no new logins over ``link``; the answer fires once none is under way.
 

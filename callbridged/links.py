@@ -292,6 +292,7 @@ class Links(Service):
 
     def _failed(self, failure: StepFailure) -> None:
         self._memory.journal.failed(failure)
+        self.delegate.link_failed(None, failure)
         if failure.step is Step.SRV and not self._targets:
             self._progress.begin()
         self._since = datetime.now(UTC)

@@ -120,6 +120,8 @@ class LoginService:
         """
         #: True: no new logins. Those under way go on.
         self.draining = False
+        #: How many were refused since so many were under way.
+        self.refused = 0
         self._clock = clock
         self._backend = backend
         self._decoy_key = decoy_key or os.urandom(32)
@@ -219,6 +221,7 @@ class LoginService:
         if domain:
             means = replace(means, domain=parse_jid(domain).host)
         if self._open >= self.capacity:
+            self.refused += 0 if self.draining else 1
             refusal = NoRoom(f"{self._open} logins are under way, and we take {self.capacity}")
             self.log.warn(NO_ROOM, login=request.session, peer=request.peer, why=str(refusal))
             full = Reason.RESOURCE_LIMIT

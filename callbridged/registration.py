@@ -224,7 +224,14 @@ class Registration:
     # Watching
 
     def _ping(self) -> Deferred[Element]:
-        return self.request(ping(self.component, self.domain), self.settings.ping_timeout)
+        asked_at = self._clock.seconds()
+        answer = self.request(ping(self.component, self.domain), self.settings.ping_timeout)
+        return answer.addCallback(self._measured, asked_at)
+
+    def _measured(self, answer: Element, asked_at: float) -> Element:
+        seconds = self._clock.seconds() - asked_at
+        self._guarded(lambda link: self._delegate.link_answered(link, seconds))
+        return answer
 
     def _pinged(self, _: object) -> None:
         settings = self.settings

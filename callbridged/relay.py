@@ -18,9 +18,11 @@ from bridgewire.namespaces import LOGIN
 from bridgewire.queries import Queries
 from bridgewire.sasl import WireFault
 from bridgewire.session_end import SessionEnded
-from bridgewire.steps import Step
+from bridgewire.steps import Step, StepFailure
+from callbridged.discovery import Target
 from callbridged.events import BAD_LOGIN, OFFER_REFUSED, OFFER_TAKEN
 from callbridged.guests import Guests
+from callbridged.link_counts import LinkCounts
 from callbridged.link_interface import ActiveLink
 from callbridged.login import LoginService, NoRoom
 from daemonkit.logging.context import about
@@ -39,11 +41,13 @@ class Relay:
         self._logins = logins
         #: Whose sessions may end; None: there never were any.
         self.guests = guests
+        self.counts = LinkCounts()
         self._queries: dict[ActiveLink, Queries] = {}
         self._draining: set[ActiveLink] = set()
 
     def link_registered(self, link: ActiveLink) -> Deferred[None]:
         """Offer to answer logins; fires once the server has taken or refused the offer."""
+        self.counts.registered(link.target)
         self._queries[link] = Queries(link, "callbridged", "component", "generic")
         return self._offer(link)
 
@@ -66,6 +70,14 @@ class Relay:
         else:
             detach(self._answer(link, element, payload), self.log, "answering a login")
 
+    def link_answered(self, link: ActiveLink, seconds: float) -> None:
+        """Let it be known how long the way to the server is."""
+        self.counts.round_trip(seconds)
+
+    def link_failed(self, target: Target | None, failure: StepFailure) -> None:
+        """Count it."""
+        self.counts.failed(failure)
+
     def link_draining(self, link: ActiveLink) -> Deferred[None]:
         """Withdraw the offer; fires once no login is under way over ``link``.
 
@@ -78,6 +90,8 @@ class Relay:
         """Forget the link and the logins that came over it."""
         self._draining.discard(link)
         self._queries.pop(link, None)
+        if link.target not in {one.target for one in self._queries}:
+            self.counts.lost(link.target)
         self._logins.link_lost(link)
 
     def drain(self, draining: bool) -> None:

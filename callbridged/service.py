@@ -120,11 +120,6 @@ def make_service(
     status = Status(reactor, bridge, reload)
     pulse = Pulse(reactor, line)
     daemon = LoggedService(log)
-    if config.admin.listen:
-        # With the libraries of callbridge-xmpp[admin], which nothing else needs.
-        from callbridged.web.service import AdminService
-
-        AdminService(reactor, bridge, None, None, status).setServiceParent(daemon)
     for one in (
         reload,
         Beginning(config, bridge.warnings),

@@ -13,6 +13,8 @@ class Places:
 
     def __init__(self, limit: int, per_address: int, unlimited: Container[str] = ()) -> None:
         """As `set_limits`."""
+        #: How many got none, since all were taken, or all of their address.
+        self.refused = self.refused_by_address = 0
         self._count: Counter[str] = Counter()
         self._total = 0
         self.set_limits(limit, per_address, unlimited)
@@ -33,9 +35,11 @@ class Places:
     def enter(self, host: str) -> bool:
         """Take a place for a connection from ``host``; False where there is none left for it."""
         if 0 < self._limit <= self._total:
+            self.refused += 1
             return False
         network = network_of(host)
         if 0 < self._per_address <= self._count[network] and host not in self._unlimited:
+            self.refused_by_address += 1
             return False
         self._count[network] += 1
         self._total += 1

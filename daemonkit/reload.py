@@ -115,6 +115,8 @@ class Reload(Service, Generic[T]):
         has changed anything, and then nothing. ``reactor`` provides IReactorFromThreads.
         """
         self.last: Outcome | None = None
+        #: When what is in use was read.
+        self.succeeded_at = datetime.now(UTC)
         self._reactor = reactor
         self._in_thread = in_thread
         self._read = read
@@ -192,6 +194,8 @@ class Reload(Service, Generic[T]):
             if outcome.needs_restart:
                 self.log.warn(NEEDS_RESTART, what=", ".join(outcome.needs_restart))
         self.last = outcome
+        if outcome.ok:
+            self.succeeded_at = outcome.at
         if self.running:
             notify("READY=1")
         return outcome

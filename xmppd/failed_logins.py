@@ -44,6 +44,8 @@ class FailedLogins:
         its own address stands for all of them.
         """
         self._clock = clock
+        #: How many logins were refused.
+        self.refused = 0
         self._throttle: Throttle | None = None
         self.reconfigure(limits, unlimited)
 
@@ -78,6 +80,7 @@ class FailedLogins:
         try:
             return await self._throttle.turn(network)
         except Refused as refused:
+            self.refused += 1
             left = format_duration(refused.seconds)
             self.log.warn(LOGIN_PAUSED, peer=peer, network=network, left=left)
             raise

@@ -71,6 +71,8 @@ class Logins:
         self.deadline = deadline
         self.max_waiting = max_waiting
         self.waiting = 0
+        #: How many were refused since so many were under way.
+        self.refused = 0
         self._bridges: list[CallBridge] = []
         self._queue: deque[Deferred[None]] = deque()
         self._last_served = DEFAULT_MECHANISMS
@@ -87,6 +89,16 @@ class Logins:
         if served:
             self._last_served = served
         self.wake()
+
+    @property
+    def queued(self) -> int:
+        """How many of those under way wait for a Call Bridge that has room."""
+        return len(self._queue)
+
+    @property
+    def serving_now(self) -> int:
+        """How many Call Bridges take new logins."""
+        return sum(one.capacity > 0 for one in self._bridges)
 
     @property
     def mechanisms(self) -> frozenset[str]:
@@ -215,6 +227,7 @@ class Login:
     def _begin(self) -> None:
         logins = self._logins
         if logins.waiting >= logins.max_waiting:
+            logins.refused += 1
             raise _failed(Reason.RESOURCE_LIMIT, f"{logins.waiting} logins are waiting already")
         logins.waiting += 1
         self._timer = logins.clock.callLater(logins.deadline, self._time_out)

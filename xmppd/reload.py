@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
 
+from bridgewire import tls
 from bridgewire.identity import CertificateFault
 from daemonkit.credentials import in_words
 from daemonkit.hosts import parse_domain
@@ -36,6 +37,8 @@ _FIXED: Mapping[str, tuple[str, ...]] = {
 _OF_FIRST = ("certificate", "private_key", "client_ca")
 #: What belongs to the WebSocket port, and was checked together with it.
 _OF_WEBSOCKET = ("websocket_url", "sign_in_page")
+#: What the metrics port is made with, if it is with TLS.
+_OF_METRICS = ("certificate", "private_key")
 
 log = Logger()
 
@@ -47,6 +50,7 @@ class Fresh:
     config: Config
     differences: Differences
     contexts: Mapping[str, Contexts]
+    metrics_tls: tls.Connections | None
     log: Callable[[], None]
 
 
@@ -62,6 +66,8 @@ def read(load: Callable[[], Config], server: Server, daemon_log: Log | None = No
     new = load()
     config, differences = settle(server.config, new)
     contexts: Mapping[str, Contexts] = {}
+    shown = None
+    faults: list[str] = []
     if differences.touches("tls", "domain"):
         kept = {
             name: domain.contexts
@@ -71,8 +77,15 @@ def read(load: Callable[[], Config], server: Server, daemon_log: Log | None = No
         try:
             contexts = load_contexts(config, kept)
         except CertificateFault as fault:
-            raise ReloadFault(fault.faults) from None
-    return Fresh(config, differences, contexts, reopen(daemon_log, config.log))
+            faults += fault.faults
+    if differences.touches("metrics"):
+        try:
+            shown = metrics_tls(config)
+        except CertificateFault as fault:
+            faults += fault.faults
+    if faults:
+        raise ReloadFault(faults)
+    return Fresh(config, differences, contexts, shown, reopen(daemon_log, config.log))
 
 
 def settle(old: Config, new: Config) -> tuple[Config, Differences]:
@@ -83,6 +96,8 @@ def settle(old: Config, new: Config) -> tuple[Config, Differences]:
         fixed["tls"] = _OF_FIRST
     if old.client.websocket_listen != new.client.websocket_listen:
         fixed["client"] += _OF_WEBSOCKET
+    if (old.metrics.certificate is None) != (new.metrics.certificate is None):
+        fixed["metrics"] += _OF_METRICS
 
     def is_fixed(setting: Setting) -> bool:
         kind, _, name = setting.section.partition(" ")
@@ -117,10 +132,13 @@ def apply(fresh: Fresh, server: Server) -> Differences:
     fresh.log()
     for name, contexts in fresh.contexts.items():
         server.domains[name].take(contexts)
+    if server.metrics_tls is not None and fresh.metrics_tls is not None:
+        server.metrics_tls.replace(fresh.metrics_tls)
     configure(server, fresh.config)
-    about_files = [
-        one for contexts in fresh.contexts.values() for one in contexts.identity.warnings
-    ]
+    read = [contexts.identity for contexts in fresh.contexts.values()]
+    if fresh.metrics_tls is not None:
+        read.append(fresh.metrics_tls.identity)
+    about_files = [one for identity in read for one in identity.warnings]
     for warning in dict.fromkeys((*fresh.config.warnings, *about_files)):
         log.warn(WARNING, text=in_words(warning))
     return fresh.differences
@@ -149,6 +167,15 @@ def configure(server: Server, config: Config) -> None:
     if server.site is not None:
         proxies = TrustedProxies(config.client.trusted_proxies)
         server.site.reconfigure(proxies, config.client, config.xmppd.hostname)
+
+
+def metrics_tls(config: Config) -> tls.Connections | None:
+    """Answer what the metrics port shows; None: it is without TLS.
+
+    Raises CertificateFault.
+    """
+    certificate, private_key = config.metrics.certificate, config.metrics.private_key
+    return tls.web_server(certificate, private_key) if certificate and private_key else None
 
 
 def times(config: Config) -> Times:

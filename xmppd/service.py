@@ -12,16 +12,20 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
+from bridgewire.identity import Identity
 from daemonkit.activation import passed, share
 from daemonkit.control import ControlService
 from daemonkit.credentials import in_words
 from daemonkit.logging.events import WARNING
 from daemonkit.logging.log import Log
 from daemonkit.logging.service import LoggedService
+from daemonkit.metrics.lag import ReactorLag
+from daemonkit.metrics.pages import make_site as make_metrics_site
 from daemonkit.notify import notify
 from daemonkit.places import Places
 from daemonkit.pulse import Pulse
 from daemonkit.reload import Reload
+from daemonkit.web.site import WebSite
 from xmppd.clients.connected import Clients
 from xmppd.components.admission import Admission, Refused
 from xmppd.components.connected import Components
@@ -35,9 +39,10 @@ from xmppd.events import READY
 from xmppd.failed_logins import FailedLogins
 from xmppd.listeners import listener, unused_listener
 from xmppd.login import Logins
+from xmppd.metrics import PREFIX, make_metrics, not_ready
 from xmppd.proxies import AnnouncingProxies, TrustedProxies
 from xmppd.queries import ServerQueries
-from xmppd.reload import apply, read, times, unlimited_networks
+from xmppd.reload import apply, metrics_tls, read, times, unlimited_networks
 from xmppd.router import Domains, Router
 from xmppd.sessions import Sessions
 from xmppd.web.site import XmppSite, make_site
@@ -60,6 +65,8 @@ class Server:
         }
         # A connection begins with the first domain's context, and gets another's by SNI.
         self.tls = next(iter(contexts.values()))
+        #: What the metrics port shows; None: there is none, or it is without TLS.
+        self.metrics_tls = metrics_tls(config)
         #: What `[client] websocket_listen` listens for, where there is such a port.
         self.site: XmppSite | None = None
         self.registry = Registry(config.xmppd.state_directory, config.xmppd.domain)
@@ -114,6 +121,13 @@ class Server:
         )
         return router
 
+    @property
+    def identities(self) -> list[Identity]:
+        """The certificates that are shown, with their keys."""
+        contexts = [one.contexts.link for one in self.domains.values() if one.contexts]
+        shown = contexts if self.metrics_tls is None else [*contexts, self.metrics_tls]
+        return [one.identity for one in shown]
+
     def status_line(self) -> str:
         """Answer what ``systemctl status`` shows."""
         bridges = ", ".join(sorted(self.components.registered)) or "no Call Bridge"
@@ -149,8 +163,7 @@ class Goodbye(Service):
     def startService(self) -> None:
         super().startService()
         config = self._server.config
-        contexts = [one.contexts for one in self._server.domains.values() if one.contexts]
-        warnings = [warning for one in contexts for warning in one.identity.warnings]
+        warnings = [warning for one in self._server.identities for warning in one.warnings]
         for warning in dict.fromkeys((*config.warnings, *warnings)):
             self.log.warn(WARNING, text=in_words(warning))
         names = [domain.name for domain in config.domains]
@@ -185,7 +198,7 @@ class Goodbye(Service):
         return Deferred.fromCoroutine(self._wait_until_closed())
 
 
-def _ports(server: Server, reactor: Any) -> Iterator[IService]:
+def _ports(server: Server, reactor: Any, metrics: WebSite) -> Iterator[IService]:
     config = server.config
     client = config.client
     listening, unused = share(config.endpoints, passed())
@@ -215,6 +228,8 @@ def _ports(server: Server, reactor: Any) -> Iterator[IService]:
                 context=server.tls.websocket,
                 proxies=proxies("websocket_listen"),
             )
+    for endpoint in config.metrics.listen:
+        yield port(endpoint, metrics.accept, context=server.metrics_tls)
     for one in unused:
         yield unused_listener(one, reactor)
 
@@ -238,11 +253,15 @@ def make_service(
         lambda fresh: apply(fresh, server),
     )
     reload.setServiceParent(daemon)
-    for port in _ports(server, reactor):
+    goodbye = Goodbye(server, reactor)
+    registry = make_metrics(reactor, server, reload)
+    site = make_metrics_site(reactor, registry, lambda: not_ready(server, bool(goodbye.running)))
+    ReactorLag(reactor, PREFIX, registry).setServiceParent(daemon)
+    for port in _ports(server, reactor, site):
         port.setServiceParent(daemon)
     ControlService(reactor, config.xmppd.control_socket, commands(server, reload)).setServiceParent(
         daemon
     )
     Pulse(reactor, lambda: server.status_line() + reload.warning).setServiceParent(daemon)
-    Goodbye(server, reactor).setServiceParent(daemon)
+    goodbye.setServiceParent(daemon)
     return daemon

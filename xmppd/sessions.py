@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -67,10 +68,14 @@ class Sessions:
     def __init__(self, limit: int = 10) -> None:
         """``limit``: sessions of one user at once."""
         self.limit = limit
+        #: How many there are in each domain that has some.
+        self.by_domain: Counter[str] = Counter()
+        #: How many could not be bound, since their user had too many.
+        self.refused = 0
         self._by_user: dict[str, dict[str | None, Session]] = {}
 
     def __len__(self) -> int:
-        return sum(len(resources) for resources in self._by_user.values())
+        return self.by_domain.total()
 
     def make_room(self, jid: JID) -> None:
         """See that a session with this full JID may be bound.
@@ -84,6 +89,7 @@ class Sessions:
             return
         away = next((one for one in others if one.away), None)
         if away is None:
+            self.refused += 1
             raise TooManySessions
         away.end("resource-constraint", "a newer session took the place")
 
@@ -92,7 +98,9 @@ class Sessions:
         resources = self._by_user.setdefault(session.jid.userhost(), {})
         older = resources.get(session.jid.resource)
         resources[session.jid.resource] = session
-        if older is not None:
+        if older is None:
+            self.by_domain[session.jid.host] += 1
+        else:
             older.end("conflict", "this resource was bound by another stream")
 
     def unbind(self, session: Session) -> None:
@@ -101,6 +109,7 @@ class Sessions:
         resources = self._by_user.get(user, {})
         if resources.get(session.jid.resource) is session:
             del resources[session.jid.resource]
+            self.by_domain[session.jid.host] -= 1
             if not resources:
                 del self._by_user[user]
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from twisted.application.service import IService, MultiService
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -35,6 +35,10 @@ from callbridged.scram_keys import ITERATIONS, ScramKeys
 from daemonkit.tasks import detach
 
 T = TypeVar("T")
+
+#: How a question ended. ``given-up``: nobody waited for the answer any more.
+How = Literal["answered", "failed", "given-up"]
+Asked = Callable[[str, How, float], None]
 
 
 @dataclass(eq=False)
@@ -63,6 +67,8 @@ class SeveralBackends(MultiService):
         """``backends``: at least one, each with its name."""
         super().__init__()
         self.changed: Callable[[], None] = lambda: None
+        #: Hears of each question: who was asked, how it ended, and after how many seconds.
+        self.asked: Asked = lambda *_: None
         self._clock = clock
         self._members: list[Member] = []
         self._with_accounts: list[Member] = []
@@ -192,7 +198,7 @@ class SeveralBackends(MultiService):
 
         Raises BackendUnavailable where one cannot look and the others have none.
         """
-        race: _Race[T] = _Race(self._clock)
+        race: _Race[T] = _Race(self._clock, self.asked)
         unavailable: dict[str, str] = {}
         waiting = deque(members)
         answer: T | None = None
@@ -235,9 +241,11 @@ class SeveralBackends(MultiService):
 class _Race(Generic[T]):
     """Questions to several backends at the same time."""
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, asked: Asked) -> None:
+        """``asked``: as of `SeveralBackends`."""
         self.running: set[Deferred[Any]] = set()
         self._clock = clock
+        self._asked = asked
         self._outcomes: list[tuple[Member, T | Failure | None]] = []
         self._turn: Deferred[None] | None = None
 
@@ -249,7 +257,7 @@ class _Race(Generic[T]):
 
         asking: Deferred[Any] = Deferred.fromCoroutine(member.breaker.run(ask))
         self.running.add(asking)
-        asking.addBoth(self._done, member, asking)
+        asking.addBoth(self._done, member, asking, self._clock.seconds())
 
     async def outcomes(self, patience: float | None) -> list[tuple[Member, T | Failure | None]]:
         """Answer what has come; wait for it, for up to ``patience`` seconds."""
@@ -271,8 +279,9 @@ class _Race(Generic[T]):
         for asking in list(self.running):
             asking.cancel()
 
-    def _done(self, outcome: Any, member: Member, asking: Deferred[Any]) -> None:
+    def _done(self, outcome: Any, member: Member, asking: Deferred[Any], asked_at: float) -> None:
         self.running.discard(asking)
+        self._asked(member.name, _how(outcome), self._clock.seconds() - asked_at)
         self._outcomes.append((member, outcome))
         self._wake()
 
@@ -280,6 +289,12 @@ class _Race(Generic[T]):
         turn, self._turn = self._turn, None
         if turn is not None:
             turn.callback(None)
+
+
+def _how(outcome: Any) -> How:
+    if not isinstance(outcome, Failure) or outcome.check(AccountRefused):
+        return "answered"
+    return "given-up" if outcome.check(CancelledError) else "failed"
 
 
 def _error(member: Member) -> dict[str, str] | None:

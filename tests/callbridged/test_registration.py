@@ -30,6 +30,14 @@ class Delegate:
         self.received: list[Element] = []
         self.draining: list[Deferred[None]] = []
         self.announced: list[str] = []
+        self.answered: list[float] = []
+        self.failures: list[StepFailure] = []
+
+    def link_answered(self, link: ActiveLink, seconds: float) -> None:
+        self.answered.append(seconds)
+
+    def link_failed(self, target: Target | None, failure: StepFailure) -> None:
+        self.failures.append(failure)
 
     def link_registered(self, link: ActiveLink) -> Deferred[None]:
         self.links.append(link)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -56,6 +57,9 @@ class Clients:
         #: Makes resources that are the same for the same installation of a client.
         self.resource_key = secrets.token_bytes(32)
         self.open: set[ClientStream] = set()
+        #: How many of those there are over each transport; and of all, how many got a stream error.
+        self.by_transport: Counter[str] = Counter()
+        self.ended: Counter[str] = Counter()
 
     def accept(self, host: str) -> XmlStream | None:
         """Answer the protocol for a connection from ``host``; None when there are too many."""

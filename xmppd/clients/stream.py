@@ -62,7 +62,7 @@ class ClientStream:
         self._facts: frozenset[Fact] = frozenset()
         self._timer: IDelayedCall | None = None
         self._session: ClientSession | None = None
-        self._starttls = False
+        self._transport = ""
         self.domain = next(iter(clients.domains.values()))
         self.jid = parse_jid(self.domain.name)
         #: The address in the 'from' of the stream's header.
@@ -86,13 +86,18 @@ class ClientStream:
     @property
     def origin(self) -> Origin:
         """Where the client is, and how it is connected."""
-        name = "STARTTLS" if self._starttls else self.stream.transport_name
-        return Origin(self.peer, name, tls.version(self.stream.transport))
+        return Origin(self.peer, self._transport, tls.version(self.stream.transport))
 
     # StreamOwner: what the client does
 
     def connected(self) -> None:
         self._all.open.add(self)
+        # What the port is for: without TLS from the first byte it comes by STARTTLS.
+        in_tls = tls.version(self.stream.transport) is not None
+        self._transport = self.stream.transport_name
+        if self._transport == "TLS" and not in_tls:
+            self._transport = "STARTTLS"
+        self._all.by_transport[self._transport] += 1
         self._timer = self._all.clock.callLater(self._time, self._login_timed_out)
 
     def secured(self) -> None:
@@ -164,6 +169,7 @@ class ClientStream:
         self._stop_timer()
         self._leave_unauthenticated()
         self._all.open.discard(self)
+        self._all.by_transport[self._transport] -= 1
         self._all.connections.leave(self.peer)
 
     def _leave_unauthenticated(self) -> None:
@@ -193,7 +199,6 @@ class ClientStream:
         self.stream.send(stream_features(self._facts, self.offer_made))
 
     def begin_tls(self) -> None:
-        self._starttls = True
         self.stream.send(Element((TLS, "proceed")))
         self.stream.restart(BEFORE_LOGIN)
         self.stream.transport.startTLS(self._all.tls_context(self.domain))
@@ -297,6 +302,7 @@ class ClientStream:
             session.lost()
 
     def refuse(self, condition: str, text: str, application: Element | None = None) -> None:
+        self._all.ended[condition] += 1
         if condition != "system-shutdown":
             jid = self.jid if self._authenticated else None
             self.log.warn(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -32,7 +33,8 @@ class Components:
     ``route`` takes their stanzas; ``changed`` hears when a Call Bridge comes, offers or goes, and
     of which domain it is; ``end_sessions`` ends sessions of a user of a domain, and answers how
     many; ``secret_used`` hears the domain and name of a component that is let in, and the mark of
-    its secret. ``registered`` maps an address, ``cb1.example.com``, to the stream that holds it.
+    its secret; ``round_trip``, after how many seconds one has answered a ping. ``registered`` maps
+    an address, ``cb1.example.com``, to the stream that holds it.
     """
 
     clock: IReactorTime
@@ -42,6 +44,7 @@ class Components:
     changed: Callable[[str, CallBridgeLink], None]
     end_sessions: Callable[[str, EndSessions], int]
     secret_used: Callable[[str, str, bytes], None]
+    round_trip: Callable[[float], None] = lambda _: None
 
     log = Logger()
 
@@ -51,6 +54,8 @@ class Components:
         #: What failed last: by component, and for connections that named none that is known.
         self.troubles: dict[str, Trouble] = {}
         self.refused = Recent()
+        #: How many failures there were of each kind.
+        self.failures: Counter[tuple[Step, Reason]] = Counter()
         self.unauthenticated = Places(MAX_UNREGISTERED, MAX_UNREGISTERED // 4)
 
     def accept(self, host: str) -> XmlStream | None:
@@ -64,6 +69,7 @@ class Components:
 
     def failed(self, host: str, trouble: Trouble) -> None:
         """Remember it for the status. ``host``: empty where the peer named no known component."""
+        self.failures[trouble.failure.step, trouble.failure.reason] += 1
         if host:
             self.troubles[host] = trouble
         else:

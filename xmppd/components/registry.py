@@ -265,6 +265,13 @@ class Registry:
         """Answer all names of a domain in order."""
         return list(self.callbridges(domain))
 
+    def hosts(self, most: int) -> list[str]:
+        """Answer the addresses that components may have, over all domains, at most so many."""
+        query = "SELECT name || '.' || domain FROM callbridge ORDER BY domain, name LIMIT ?"
+        with self._file.reading() as connection:
+            rows = [] if connection is None else connection.execute(query, (most,)).fetchall()
+        return [str(host) for (host,) in rows]
+
     def domains(self) -> list[str]:
         """Answer all domains that have names, in order; they need not be served any more."""
         with self._file.reading() as connection:

@@ -311,7 +311,13 @@ class ComponentStream:
     def ping(self) -> Deferred[Element]:
         """Ask whether it is alive; fails after ``ping_timeout``."""
         request = ping(self.domain, self.host)
-        return self._requests.request(request, self._all.times.ping_timeout)
+        asked_at = self._all.clock.seconds()
+        answer = self._requests.request(request, self._all.times.ping_timeout)
+        return answer.addCallback(self._answered, asked_at)
+
+    def _answered(self, answer: Element, asked_at: float) -> Element:
+        self._all.round_trip(self._all.clock.seconds() - asked_at)
+        return answer
 
     @property
     def congested(self) -> bool:
