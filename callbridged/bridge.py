@@ -41,7 +41,8 @@ class Bridge(MultiService):
     """The parts, without what operators see of them.
 
     ``guests``, ``tokens``, ``guessing``: None until they are enabled; the first two stay when they
-    no longer are, for those who are there. ``warnings``: for the log.
+    no longer are, for those who are there. ``certificates``: what users' are looked at with, None
+    where they have none. ``warnings``: for the log.
     """
 
     def __init__(self, reactor: Any, config: Config) -> None:
@@ -77,6 +78,7 @@ class Bridge(MultiService):
         ``certificates``: out of its ``user_ca``.
         """
         self.config = config
+        self.certificates = certificates
         self._configure_guests()
         self._configure_tokens()
         limits = config.failed_logins

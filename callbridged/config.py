@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
+from callbridged.alarms.settings import AlarmSettings, read_alarms
 from callbridged.backends import BackendFault, ConfiguredBackend, configured
 from callbridged.config_admin import AdminSettings, read_admin
 from callbridged.guessing import FAILED_LOGINS
@@ -123,6 +124,7 @@ class Config:
     guest: Guest
     tokens: Tokens
     failed_logins: ThrottleLimits | None
+    alarms: AlarmSettings
     log: LogSettings
     admin: AdminSettings
     metrics: MetricsSettings
@@ -170,6 +172,7 @@ def load(path: Path, *, check_files: bool = True, text: str | None = None) -> Co
         _guest(reader.section("guest")),
         _tokens(reader.section("tokens")),
         read_failed_logins(reader.section("failed_logins"), FAILED_LOGINS, highest=10_000),
+        read_alarms(reader.section("alarms")),
         read_log(reader.section("log")),
         read_admin(admin),
         read_metrics(metrics),

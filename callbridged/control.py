@@ -7,10 +7,13 @@ from typing import Any
 
 from bridgewire.sasl import WireFault
 from bridgewire.session_end import EndSessions
+from callbridged.alarms.alarm import Change
+from callbridged.alarms.service import Alarms
 from callbridged.bridge import Bridge
 from callbridged.ending import end_sessions
 from daemonkit import credentials
 from daemonkit.calling import CommandError
+from daemonkit.following import Following
 from daemonkit.logins_control import logins_command
 from daemonkit.reload import Reload
 
@@ -19,7 +22,7 @@ MAX_LISTED = 1000
 
 
 def commands(
-    bridge: Bridge, reloading: Reload[Any], status: Callable[[], object]
+    bridge: Bridge, reloading: Reload[Any], status: Callable[[], object], alarms: Alarms
 ) -> Mapping[str, Callable[[dict[str, Any]], object]]:
     """Answer the commands by name; each takes the arguments and answers something for JSON."""
 
@@ -91,6 +94,12 @@ def commands(
         was_paused = bridge.guessing is not None and bridge.guessing.forgive(user)
         return {"user": user, "was_paused": was_paused}
 
+    def list_alarms(arguments: dict[str, Any]) -> object:
+        """What is wrong now, and with ``follow`` what becomes of it."""
+        result = {"alarms": [one.as_json() for one in alarms.active]}
+        following = Following(result, alarms.feed, Change.as_json)
+        return following if arguments.get("follow") else result
+
     def domain() -> str:
         return bridge.config.callbridge.domain
 
@@ -103,6 +112,7 @@ def commands(
         "resume": resume,
         "kick": kick,
         "guests": list_guests,
+        "alarms": list_alarms,
         "paused": paused,
         "unpause": unpause,
         "logins": logins_command(bridge.logins.records.feed, domain),

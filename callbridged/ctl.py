@@ -8,6 +8,7 @@ from typing import Any
 
 from bridgewire.steps import describe_error
 from callbridged import ending_ctl, guessing_ctl, users
+from callbridged.alarms.ctl import add_alarms_command, status_lines_of
 from callbridged.check import ctl as check_ctl
 from callbridged.config import DEFAULT_PATH, NO_GUESTS, control_socket, load
 from callbridged.setup.ctl import add_setup_command
@@ -60,6 +61,7 @@ def make_frame() -> Frame:
     )
     add_setup_command(frame)
     frame.command("status", status, "the links to XMPP servers, and who can log in")
+    add_alarms_command(frame)
     check_ctl.add_commands(frame)
     frame.command("config", config, "every setting, its value and where it comes from")
     add_reload_command(frame, control_socket)
@@ -157,6 +159,7 @@ def status_lines(answer: Mapping[str, Any]) -> Iterator[str]:
         else:
             yield line
     yield from describe_reload(answer.get("reload"))
+    yield from status_lines_of(answer.get("alarms", []))
     for warning in answer.get("warnings", []):
         yield from wrapped(f"{paint('WARNING', 'yellow')}  ", warning, len("WARNING  "))
 

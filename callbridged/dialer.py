@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
+from cryptography import x509
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.defer import TimeoutError as GaveUp
 from twisted.internet.interfaces import IDelayedCall
@@ -15,6 +16,7 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
+from bridgewire.naming import describe
 from bridgewire.steps import Reason, Step, StepFailure
 from callbridged.connect import connect
 from callbridged.discovery import Target
@@ -145,7 +147,7 @@ class Link:
     def clock_skew(self) -> float | None:
         """By how many seconds the server's clock is ahead; None where nobody knows."""
         up = self._registration if self.registered else None
-        return None if up is None else up.clock_skew
+        return None if up is None else up.clocks.skew
 
     @property
     def failure(self) -> StepFailure | None:
@@ -178,6 +180,7 @@ class Link:
             "since": self.since.isoformat(timespec="seconds"),
             "tls": registration.tls if registration else None,
             "last_error": last.as_json() if last else None,
+            "certificate": _shown(registration.certificate if registration else None),
             "clock_skew": None if self.clock_skew is None else round(self.clock_skew),
             "secret_in_use": ("former" if self.outdated else "current")
             if self.registered
@@ -337,6 +340,17 @@ class Link:
 
         running = Deferred.fromCoroutine(work)
         self._under_way = running.addCallbacks(then, failed)
+
+
+def _shown(certificate: x509.Certificate | None) -> dict[str, str] | None:
+    """What status says of the certificate that the server has shown."""
+    if certificate is None:
+        return None
+    return {
+        "text": describe(certificate),
+        "not_before": certificate.not_valid_before_utc.isoformat(),
+        "not_after": certificate.not_valid_after_utc.isoformat(),
+    }
 
 
 def cancel(call: IDelayedCall | None) -> None:

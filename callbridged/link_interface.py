@@ -8,11 +8,11 @@ from enum import StrEnum
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.words.xish.domish import Element
 
 from bridgewire.certificates import Policy
 from bridgewire.steps import StepFailure
+from bridgewire.tls import Connections
 from callbridged.discovery import Target
 
 
@@ -129,7 +129,7 @@ class LinkSettings:
     name: str
     domain: str
     secret: str = field(repr=False)
-    tls: IOpenSSLClientConnectionCreator = field(repr=False)
+    tls: Connections = field(repr=False)
     verify: Policy = "domain+host"
     connect_timeout: float = 10.0
     retry_initial: float = 1.0

@@ -187,6 +187,7 @@ class Links(Service):
                 "since": self._since.isoformat(timespec="seconds"),
                 "tls": None,
                 "last_error": failure.as_json() if failure else None,
+                "certificate": None,
                 "clock_skew": None,
                 "secret_in_use": None,
                 "ready": False,

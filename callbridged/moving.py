@@ -106,6 +106,11 @@ class MovingLinks(Service):
             self._drop_former()
 
     @property
+    def settings(self) -> LinkSettings:
+        """Those of today."""
+        return self._current.plan.settings
+
+    @property
     def moving(self) -> bool:
         """True until the links by the settings of today are up, if there were others before."""
         return self._moving_since is not None

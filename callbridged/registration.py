@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from cryptography import x509
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -25,10 +26,9 @@ from bridgewire.namespaces import COMPONENT, PING, STREAMS
 from bridgewire.parser import StreamFault
 from bridgewire.steps import Step, StepFailure
 from bridgewire.stream import XmlStream
-from callbridged.clocks import ask_skew, describe_skew
+from callbridged.clocks import ClockWatch
 from callbridged.discovery import Target
 from callbridged.dns import show_address
-from callbridged.events import CLOCKS_DIFFER
 from callbridged.link_interface import ActiveLink, LinkDelegate, LinkInputs, LinkSettings
 from callbridged.refusals import broken, silent, stream_error
 from daemonkit.tasks import detach
@@ -68,8 +68,8 @@ class Registration:
         self._check = check
         self.address: str | None = None
         self.tls: str | None = None
-        #: By how many seconds the server's clock is ahead; None where it has not said.
-        self.clock_skew: float | None = None
+        #: What the server has shown.
+        self.certificate: x509.Certificate | None = None
         self._clock = clock
         self._inputs = inputs
         self._delegate = delegate
@@ -80,6 +80,7 @@ class Registration:
         self.stream = XmlStream(self, COMPONENT, initiating=True, limits=BEFORE_LOGIN, clock=clock)
         self._requests = Requests(clock, self.stream.send)
         self._keepalive = Keepalive(clock, settings.ping_interval, self._ping, self._dead)
+        self.clocks = ClockWatch(clock, self, settings.ping_interval, settings.ping_timeout)
 
     # What those who use a registered link call
 
@@ -116,6 +117,7 @@ class Registration:
         self._tell(Step.TLS, f"{self.tls}, {cipher}")
         certificate = tls.peer_certificate(transport)
         assert certificate is not None  # noqa: S101  no handshake succeeds without one
+        self.certificate = certificate
         domain, host = self.settings.domain, self.target.host
         try:
             check_server_names(certificate, domain, host, self.settings.verify)
@@ -203,7 +205,7 @@ class Registration:
         self._began = self._clock.seconds()
         detach(self._ping().addCallbacks(self._pinged, self._not_pinged), self.log, "A first ping")
         registered = self._guarded(self._delegate.link_registered)
-        detach(self._compare_clocks(), self.log, "Comparing clocks")
+        self.clocks.start()
         return registered
 
     def announce(self, successor: str) -> Deferred[None]:
@@ -218,6 +220,7 @@ class Registration:
     def withdraw(self) -> None:
         """Take the link from the delegate."""
         self._keepalive.stop()
+        self.clocks.stop()
         self._guarded(self._delegate.link_lost)
         self._requests.lost()
 
@@ -246,12 +249,6 @@ class Registration:
             self._pinged(None)
         else:
             failure.trap(RequestError)  # the keepalive asks again
-
-    async def _compare_clocks(self) -> None:
-        self.clock_skew = await ask_skew(self, self.settings.ping_timeout)
-        warning = describe_skew(str(self.target), self.clock_skew)
-        if warning:
-            self.log.warn(CLOCKS_DIFFER, target=str(self.target), text=warning)
 
     def _dead(self) -> None:
         self._inputs.failed(silent(self.settings.ping_interval, self.settings.ping_timeout))

@@ -14,27 +14,54 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from bridgewire.steps import Step
+from callbridged.alarms.alarm import Alarm
+from callbridged.alarms.facts import make_alarms
 from callbridged.bridge import Bridge
 from callbridged.config import Config
 from callbridged.control import commands
 from callbridged.dialer import cancel
-from callbridged.events import CONFIGURED
+from callbridged.events import (
+    ALARM_CLEARED,
+    BACKEND_REMOVED,
+    CONFIGURED,
+    DIRECTORY_ANSWERS,
+    LINK_RECOVERED,
+    LINK_RENEWED,
+    LINKS_MOVED,
+    OFFER_TAKEN,
+)
 from callbridged.link_interface import State
-from callbridged.reload import apply, read
+from callbridged.reload import Fresh, apply, read
 from callbridged.status import Status
 from daemonkit.control import ControlService
 from daemonkit.credentials import in_words
-from daemonkit.logging.events import WARNING
+from daemonkit.logging.events import RELOADED, WARNING
 from daemonkit.logging.log import Log
+from daemonkit.logging.recent import RecentEvents
 from daemonkit.logging.service import LoggedService
 from daemonkit.notify import notify
 from daemonkit.pulse import Pulse
-from daemonkit.reload import Reload
+from daemonkit.reload import Differences, Reload
 from daemonkit.units import rough_duration
 
 #: Seconds after which systemd is not kept waiting for the first attempt: a name server or an XMPP
 #: server may never answer. Less than TimeoutStartSec in the unit.
 READY_AFTER = 30.0
+
+#: Events that an operator wants to have heard of though they are no warnings.
+NEWS = (
+    CONFIGURED,
+    OFFER_TAKEN,
+    LINK_RECOVERED,
+    LINK_RENEWED,
+    LINKS_MOVED,
+    ALARM_CLEARED,
+    BACKEND_REMOVED,
+    DIRECTORY_ANSWERS,
+    RELOADED,
+)
+#: Alarms that ``systemctl status`` names.
+_SHOWN_ALARMS = 3
 
 
 class Beginning(Service):
@@ -105,31 +132,56 @@ def make_service(
         BackendFault: for user backends that cannot be opened.
     """
     bridge = Bridge(reactor, config)
+    alarms = make_alarms(reactor, bridge)
+    recent = RecentEvents(reactor, NEWS)
+
+    def take(fresh: Fresh) -> Differences:
+        differences = apply(fresh, bridge, reactor)
+        alarms.look()
+        return differences
+
     reload = Reload(
         reactor,
         partial(deferToThreadPool, reactor, reactor.getThreadPool()),
         lambda: read(load, bridge, log),
-        lambda fresh: apply(fresh, bridge, reactor),
+        take,
     )
 
     def line() -> str:
         name, links = bridge.config.callbridge.name, bridge.links.status()
         now, former = datetime.now(UTC), bridge.links.former()
-        return status_line(name, links, now, former) + reload.warning
+        said = status_line(name, links, now, former) + reload.warning
+        return said + alarms_in_words(alarms.active)
 
-    status = Status(reactor, bridge, reload)
+    status = Status(reactor, bridge, reload, alarms)
     pulse = Pulse(reactor, line)
     daemon = LoggedService(log)
     for one in (
+        recent,
         reload,
         Beginning(config, bridge.warnings),
         bridge,
-        ControlService(reactor, config.callbridge.control_socket, commands(bridge, reload, status)),
+        alarms,
+        ControlService(
+            reactor,
+            config.callbridge.control_socket,
+            commands(bridge, reload, status, alarms),
+        ),
         pulse,
         Readiness(reactor, bridge.links.first_attempt, pulse),
     ):
         one.setServiceParent(daemon)
     return daemon
+
+
+def alarms_in_words(alarms: Sequence[Alarm]) -> str:
+    """Answer what the line for ``systemctl status`` should end with, mostly nothing."""
+    if not alarms:
+        return ""
+    shown = [f"{one.kind} {one.subject}" for one in alarms[:_SHOWN_ALARMS]]
+    more = len(alarms) - len(shown)
+    said = ", ".join([*shown, f"{more} more"] if more else shown)
+    return f"; {'alarms' if len(alarms) > 1 else 'alarm'}: {said}"
 
 
 def status_line(

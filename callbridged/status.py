@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
+from callbridged.alarms.service import Alarms
 from callbridged.bridge import Bridge
 from daemonkit import room
 from daemonkit.reload import Reload
@@ -15,12 +16,15 @@ from daemonkit.reload import Reload
 class Status:
     """Answers how the daemon does now, whenever it is called."""
 
-    def __init__(self, clock: IReactorTime, bridge: Bridge, reload: Reload[Any]) -> None:
+    def __init__(
+        self, clock: IReactorTime, bridge: Bridge, reload: Reload[Any], alarms: Alarms
+    ) -> None:
         self._clock = clock
         self._began = clock.seconds()
         self._version = version("callbridge-xmpp")
         self._bridge = bridge
         self._reload = reload
+        self._alarms = alarms
 
     def __call__(self) -> dict[str, Any]:
         """Answer the status of docs/settings.md: the links, and whether logins can be answered."""
@@ -41,6 +45,7 @@ class Status:
                 *bridge.links.warnings(),
                 *room.warnings(bridge.config.callbridge.state_directory),
             ],
+            "alarms": [one.as_json() for one in self._alarms.active],
             "paused": 0 if bridge.guessing is None else len(bridge.guessing.paused()),
             "reload": self._reload.last and self._reload.last.as_json(),
         }

@@ -34,6 +34,7 @@ class UserCertificates:
     """
 
     def __init__(self, authorities: Sequence[x509.Certificate]) -> None:
+        self.authorities = tuple(authorities)
         self._store = crypto.X509Store()
         self._store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
         for authority in authorities:

@@ -69,6 +69,8 @@ class SeveralBackends(MultiService):
         self.changed: Callable[[], None] = lambda: None
         #: Hears of each question: who was asked, how it ended, and after how many seconds.
         self.asked: Asked = lambda *_: None
+        #: Called when one of them cannot look that could, or the other way round.
+        self.watcher: Callable[[], None] = lambda: None
         self._clock = clock
         self._members: list[Member] = []
         self._with_accounts: list[Member] = []
@@ -214,9 +216,9 @@ class SeveralBackends(MultiService):
                 for member, outcome in await race.outcomes(patience):
                     if isinstance(outcome, Failure):
                         why = unavailable[member.name] = self._why_not(member.name, outcome)
-                        member.trouble = "" if outcome.check(BrokenAccount) else why
+                        self._note(member, "" if outcome.check(BrokenAccount) else why)
                     else:
-                        member.trouble = ""
+                        self._note(member, "")
                         answer = answer or outcome
         finally:
             race.cancel()
@@ -227,6 +229,11 @@ class SeveralBackends(MultiService):
         for name, why in unavailable.items():
             self.log.warn(BACKEND_SKIPPED, backend=name, why=why)
         return answer
+
+    def _note(self, member: Member, trouble: str) -> None:
+        before, member.trouble = member.trouble, trouble
+        if bool(before) != bool(trouble):
+            self.watcher()
 
     def _why_not(self, name: str, failure: Failure) -> str:
         """Answer why there is no answer. Raises AccountRefused: that is one, for all of them."""

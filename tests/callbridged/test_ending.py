@@ -47,7 +47,7 @@ class Commands(SynchronousTestCase):
         logins = SimpleNamespace(records=LoginRecords())
         bridge: Any = SimpleNamespace(relay=self.relay, guests=self.guests, logins=logins)
         nobody: Any = None
-        self.commands = commands(bridge, nobody, nobody)
+        self.commands = commands(bridge, nobody, nobody, nobody)
 
     def run_command(self, name: str, **arguments: Any) -> Any:
         answer: Any = self.commands[name](arguments)

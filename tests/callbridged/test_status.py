@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from callbridged.alarms.alarm import Alarm
 from callbridged.status import Status
+from tests.callbridged.alarms.conditions import condition
 
 
 def a_bridge(registered: int = 1) -> Any:
@@ -36,11 +39,14 @@ class StatusTests(SynchronousTestCase):
     def test_parts(self) -> None:
         """It has what each part says, how long the daemon has run, and which version it is."""
         clock, reload = Clock(), SimpleNamespace(last=None)
-        status = Status(clock, a_bridge(), reload)  # type: ignore[arg-type]
+        alarm = Alarm(**vars(condition()), since=datetime(2026, 11, 25, tzinfo=UTC))
+        alarms = SimpleNamespace(active=(alarm,))
+        status = Status(clock, a_bridge(), reload, alarms)  # type: ignore[arg-type]
         clock.advance(90.7)
         said = status()
         self.assertRegex(said.pop("version"), r"^\d+\.\d+")
         self.assertEqual(said.pop("warnings")[0], "a warning")
+        self.assertEqual(said.pop("alarms"), [alarm.as_json()])
         self.assertEqual(
             said,
             {
@@ -61,6 +67,6 @@ class StatusTests(SynchronousTestCase):
 
     def test_down(self) -> None:
         """The authentication service is down where no link is registered."""
-        nothing: Any = SimpleNamespace(last=None)
-        status = Status(Clock(), a_bridge(registered=0), nothing)
+        nothing: Any = SimpleNamespace(last=None, active=())
+        status = Status(Clock(), a_bridge(registered=0), nothing, nothing)
         self.assertEqual(status()["authentication_service"], "down")

@@ -1,0 +1,77 @@
+"""Joins the alarms to a running Call Bridge: what it knows, and when to look again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+
+from twisted.internet.interfaces import IReactorTime
+
+from callbridged.alarms.alarm import Condition
+from callbridged.alarms.certificates import CertificateFile
+from callbridged.alarms.conditions import Facts, conditions
+from callbridged.alarms.service import Alarms
+from callbridged.bridge import Bridge
+
+
+def make_alarms(
+    clock: IReactorTime,
+    bridge: Bridge,
+    others: Callable[[], Iterable[CertificateFile]] = tuple,
+) -> Alarms:
+    """Answer the alarms of ``bridge``, which they follow through reloads.
+
+    ``others`` answers what certificates are in use besides those of links and users.
+    """
+
+    def wrong(now: datetime) -> Iterator[Condition]:
+        return conditions(gather(bridge, others(), now), bridge.config.alarms, now)
+
+    alarms = Alarms(clock, wrong, lambda kind: bridge.config.alarms.delays(kind))
+    bridge.links.watcher = bridge.users.watcher = alarms.look
+    return alarms
+
+
+def gather(bridge: Bridge, others: Iterable[CertificateFile], now: datetime) -> Facts:
+    """Answer what the Call Bridge knows."""
+    callbridge = bridge.config.callbridge
+    return Facts(
+        callbridge.name,
+        callbridge.domain,
+        bool(bridge.links.registered),
+        bridge.links.status(),
+        bridge.users.status(),
+        (*_files(bridge), *others),
+        bridge.logins.records.rates.summary(now),
+    )
+
+
+def _files(bridge: Bridge) -> Iterator[CertificateFile]:
+    callbridge, tls = bridge.config.callbridge, bridge.config.tls
+    connections = bridge.links.settings.tls
+    host = f"On the host of {callbridge.name}"
+    reload = "Then run `callbridgectl reload`."
+    identity = connections.identity
+    yield CertificateFile(
+        str(tls.certificate),
+        "This Call Bridge's certificate",
+        (identity.certificate, *identity.intermediates),
+        f"{host}: renew it, and put it there with its intermediates. {reload}",
+    )
+    yield CertificateFile(
+        str(tls.xmpp_ca),
+        "An authority of XMPP servers",
+        connections.authorities,
+        f"{host}: add the certificate that follows it, or take it out if no server needs it any "
+        f"more. {reload}",
+        authorities=True,
+    )
+    if tls.user_ca is not None and bridge.certificates is not None:
+        yield CertificateFile(
+            str(tls.user_ca),
+            "An authority of users",
+            bridge.certificates.authorities,
+            f"{host}: add the certificate that follows it, or take it out if nobody logs in with "
+            f"its certificates any more. {reload}",
+            authorities=True,
+        )
