@@ -33,9 +33,10 @@ from zope.interface import implementer
 from bridgewire.identity import CertificateFault, Identity, load_identity
 from bridgewire.tls_failures import Connection, failure, openssl_reasons, refuse_untrusted
 from bridgewire.tls_handshake import ServerConnection
-from bridgewire.tls_sides import CALLBRIDGE, CLIENT_PORT, XMPPD, Side
+from bridgewire.tls_sides import ADMIN_PORT, CALLBRIDGE, CLIENT_PORT, XMPPD, Side
 
 __all__ = [
+    "ADMIN_PORT",
     "CALLBRIDGE",
     "CLIENT_PORT",
     "XMPPD",

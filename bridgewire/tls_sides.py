@@ -51,6 +51,17 @@ XMPPD = Side(
     _BRIDGE,
     "This port takes TLS from the first byte. Switch TLS on in the component that connects to it.",
 )
+#: Browsers and scripts, seen by callbridged.
+ADMIN_PORT = Side(
+    End(
+        "the Call Bridge",
+        "the file of [admin] certificate, or else of [tls] certificate, in callbridged.ini",
+        "no file",
+        "serverAuth",
+    ),
+    End("the browser", "the browser's certificate", "the browser's authorities", "clientAuth"),
+    "This port takes TLS from the first byte: write https:// in front of the address.",
+)
 #: XMPP clients, seen by xmppd.
 CLIENT_PORT = Side(
     _SERVER,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from random import SystemRandom
 from typing import Any
@@ -54,6 +55,10 @@ class Bridge(MultiService):
         self.guests: Guests | None = None
         self.tokens: Tokens | None = None
         self.guessing: Guessing | None = None
+        #: TLS of our own ports, by the section of their settings; a reload replaces what they show.
+        self.ports: dict[str, tls.Connections] = {}
+        #: Told of the configuration that is in use after a reload.
+        self.followers: list[Callable[[Config], None]] = []
         self._reactor = reactor
         self._dns_threads = _started_pool(reactor, DNS_THREADS, "dns")
         opened = [(one.name, one.open(reactor)) for one in config.users.backends]

@@ -12,6 +12,7 @@ from callbridged.alarms.ctl import add_alarms_command, status_lines_of
 from callbridged.check import ctl as check_ctl
 from callbridged.config import DEFAULT_PATH, NO_GUESTS, control_socket, load
 from callbridged.setup.ctl import add_setup_command
+from callbridged.web import admin_ctl, audit_ctl
 from daemonkit.calling import call
 from daemonkit.ctl import Frame, show
 from daemonkit.logins_ctl import add_logins_command
@@ -74,6 +75,8 @@ def make_frame() -> Frame:
     guessing_ctl.add_commands(frame)
     add_logins_command(frame, control_socket, "Server", "xmppctl logins")
     users.add_commands(frame)
+    admin_ctl.add_commands(frame)
+    audit_ctl.add_command(frame)
     return frame
 
 

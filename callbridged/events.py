@@ -259,3 +259,73 @@ DIRECTORY_SAYS_NOT_WHO = Event(
     "is taken as it is: {result}",
     "Nothing is wrong with it: not all servers have this extension.",
 )
+
+# The web page and the API
+
+ADMIN_LISTENS = Event(
+    "admin-listens",
+    "web page and REST API on {where}",
+    "The port of [admin] in callbridged.ini is open.",
+)
+ADMIN_TLS_FAILED = Event(
+    "admin-tls-failed",
+    "TLS with {peer}, web page: {failure}",
+    "A browser, or a script, came to no agreement on TLS. One that does not trust the certificate "
+    "ends it like this.",
+    limit=Limit(("peer", "reason")),
+)
+ADMIN_SIGNED_IN = Event(
+    "admin-signed-in",
+    "administrator {user} has signed in from {peer}, {how}",
+    "On the web page, or with a request to the API; a script that asks again and again is named "
+    "once in five minutes.",
+)
+ADMIN_REFUSED = Event(
+    "admin-refused",
+    "failed sign-in of {user} from {peer}: {why}",
+    "Somebody tried to sign in on the web page, or at the API. Names that no account has are not "
+    "written: people type passwords there.",
+    limit=Limit(("peer",), each=60, in_all=1000),
+)
+ADMIN_PAUSED = Event(
+    "admin-paused",
+    "sign-ins of {who} from {network} are refused for {pause}: too many have failed",
+    "Somebody guesses at administrators' passwords. From networks where an administrator has "
+    "signed in before, that account can go on.",
+    limit=Limit(("network",)),
+)
+ADMIN_CHANGED = Event(
+    "admin-changed",
+    "{user} from {peer} has changed {what}: {values}",
+    "An administrator changed something on the web page, or by the API. `callbridgectl audit` "
+    "lists what was changed before.",
+)
+ADMINS_READ = Event(
+    "admins-file-read",
+    "{path}: {count} administrators",
+    "The file has changed, or the daemon has started.",
+)
+ADMINS_FAULT = Event(
+    "admins-file-fault",
+    "{path}, {fault} The other lines count.",
+    "Who stands in that line cannot sign in. `callbridgectl admin passwd` writes it anew.",
+)
+ADMINS_UNREADABLE = Event(
+    "admins-file-unreadable",
+    "{path} cannot be read ({why}): nobody can sign in on the web page. Make it with "
+    "`callbridgectl admin add NAME`, as root, and let the daemon's group read it",
+    "It is looked at again every few seconds.",
+)
+ADMIN_HASH_WEAK = Event(
+    "admin-hash-weak",
+    "the password of {user} is kept by a hash with other parameters than today's. `callbridgectl "
+    "admin passwd {user}` makes another one",
+    "The password works as before.",
+    limit=Limit(("user",)),
+)
+AUDIT_LOST = Event(
+    "audit-lost",
+    "{path} cannot be written: {why}. What administrators do is in this log only",
+    "The audit log is in [callbridge] state_directory, which the daemon must be able to write to.",
+    limit=Limit(()),
+)

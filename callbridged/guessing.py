@@ -77,7 +77,7 @@ class Guessing:
     async def turn(self, username: str, network: str, *, shared: bool) -> Turn:
         """Wait until a login may be looked at. Raises TooManyFailures."""
         key: Hashable = username
-        if shared or (username, network) in self._known:
+        if shared or self.knows(username, network):
             key = (username, network)
         if self._waiting >= MAX_WAITING and not self._throttle.ready(key):
             self.refused += 1
@@ -92,6 +92,10 @@ class Guessing:
             raise TooManyFailures(text) from None
         finally:
             self._waiting -= 1
+
+    def knows(self, username: str, network: str) -> bool:
+        """True where the account has logged in from there before."""
+        return (username, network) in self._known
 
     def succeeded(self, username: str, network: str) -> None:
         """Somebody has logged in from there, and may do so while others guess elsewhere."""

@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+from bridgewire import tls
+from bridgewire.identity import load_identity
+from callbridged.config import Config
+
 #: What to do about one that it may not have. (``SocketBindAllow=`` in packaging/systemd.)
 NOT_ALLOWED = (
     "Choose one from 1024 on. Under systemd 8443 and 9523 are allowed; for another one run "
     "`systemctl edit {program}`, write SocketBindAllow=tcp:{port} below [Service], and run "
     "`systemctl restart {program}`."
 )
+
+
+def port_tls(section: str, config: Config) -> tls.Connections | None:
+    """Answer the TLS of the port of ``[admin]`` or ``[metrics]``; None where it has none.
+
+    Raises:
+        CertificateFault: for files that cannot be used.
+    """
+    settings = config.admin if section == "admin" else config.metrics
+    certificate, private_key = settings.certificate, settings.private_key
+    if certificate is None or private_key is None:
+        if section != "admin":
+            return None
+        certificate, private_key = config.tls.certificate, config.tls.private_key
+    return tls.client_server(load_identity(certificate, private_key), alpn=b"http/1.1")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from twisted.logger import Logger
 
+from bridgewire import tls
 from bridgewire.identity import CertificateFault
 from callbridged.backends import BackendFault, IUserBackend
 from callbridged.bridge import Bridge, link_settings, user_certificates
 from callbridged.config import Config
 from callbridged.link_interface import LinkSettings
+from callbridged.ports import port_tls
 from callbridged.user_certificates import UserCertificates
 from daemonkit.credentials import in_words
 from daemonkit.ini import Setting
@@ -39,6 +42,7 @@ class Fresh:
     differences: Differences
     link: LinkSettings
     certificates: UserCertificates | None
+    ports: Mapping[str, tls.Connections]
     warnings: tuple[str, ...]
     log: Callable[[], None]
 
@@ -56,11 +60,18 @@ def read(load: Callable[[], Config], bridge: Bridge, daemon_log: Log | None = No
     faults: list[str] = []
     link = _collect(faults, link_settings, config)
     certificates = _collect(faults, user_certificates, config)
+    ports = {
+        section: found
+        for section in bridge.ports
+        if (found := _collect(faults, partial(port_tls, section), config))
+    }
     if faults or link is None:
         raise ReloadFault(faults)
     settings, warnings = link
+    more = (warning for one in ports.values() for warning in one.identity.warnings)
+    warnings = tuple(dict.fromkeys((*config.warnings, *warnings, *more)))
     moved = reopen(daemon_log, config.log)
-    return Fresh(config, differences, settings, certificates, (*config.warnings, *warnings), moved)
+    return Fresh(config, differences, settings, certificates, ports, warnings, moved)
 
 
 def settle(old: Config, new: Config) -> tuple[Config, Differences]:
@@ -94,12 +105,16 @@ def apply(fresh: Fresh, bridge: Bridge, reactor: Any, at_once: bool = False) -> 
         raise ReloadFault([str(fault)]) from None
     fresh.log()
     bridge.configure(config, fresh.certificates)
+    for section, port in fresh.ports.items():
+        bridge.ports[section].replace(port)
     if bridge.logins.mechanisms != before:
         bridge.relay.offer_again()
     if differences.touches("callbridge", "tls", "dns", "link"):
         bridge.reconnect(config, fresh.link, at_once)
     else:
         bridge.links.hurry()
+    for follow in bridge.followers:
+        follow(config)
     for warning in (*fresh.warnings, *bridge.ineffective()):
         log.warn(WARNING, text=in_words(warning))
     return differences

@@ -156,6 +156,11 @@ def make_service(
     status = Status(reactor, bridge, reload, alarms)
     pulse = Pulse(reactor, line)
     daemon = LoggedService(log)
+    if config.admin.listen:
+        # With the libraries of callbridge-xmpp[admin], which nothing else needs.
+        from callbridged.web.service import AdminService
+
+        AdminService(reactor, bridge, None, None, status).setServiceParent(daemon)
     for one in (
         recent,
         reload,

@@ -1,6 +1,7 @@
 """Files that settings name: are they there, may they be read, may others read them?
 
-Each function raises ValueError with a sentence that begins with the path and ends with a remedy.
+Where no other exception is named, a function raises ValueError with a sentence that begins with the
+path and ends with a remedy.
 """
 
 from __future__ import annotations
@@ -95,6 +96,16 @@ def _read(path: Path, limit: int) -> bytes:
         ) from None
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}. Correct the path.") from None
+
+
+#: Another one where a file is another one, or was changed.
+Signature = tuple[int, int, int, int]
+
+
+def signature(path: Path) -> Signature:
+    """Answer that of a file. Raises OSError."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def mark(content: bytes) -> bytes:

@@ -38,6 +38,7 @@ from callbridged.events import (
     USERS_READ,
 )
 from callbridged.scram_keys import SCHEMES, Decoys, ScramKeys
+from daemonkit.files import Signature, signature
 from daemonkit.ini import IniReader
 from daemonkit.tasks import detach
 
@@ -46,7 +47,6 @@ MAX_FAULTS = 20
 #: Seconds between looks at the file while nobody logs in.
 LOOK_INTERVAL = 10.0
 
-_Signature = tuple[int, int, int, int]
 #: Runs a function with its arguments in a thread.
 InThread = Callable[..., Deferred[Any]]
 
@@ -73,7 +73,7 @@ class FileBackend(Service):
         self._looking: IDelayedCall | None = None
         self._in_thread: InThread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
         self._reading = DeferredLock()
-        self._signature: _Signature | None = None
+        self._signature: Signature | None = None
         self._users = Users()
         self._broken: frozenset[str] = frozenset()
         self.iterations = self._users.iterations()
@@ -158,12 +158,11 @@ class FileBackend(Service):
         finally:
             self._reading.release()
 
-    def _look(self) -> _Signature:
+    def _look(self) -> Signature:
         try:
-            found = self.path.stat()
+            return signature(self.path)
         except OSError as error:
             raise self._unreadable(error) from None
-        return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
     def _read(self) -> Users:
         """In a thread."""

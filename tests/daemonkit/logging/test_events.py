@@ -63,7 +63,9 @@ class EventTests(SynchronousTestCase):
     def test_limits(self) -> None:
         """What a peer can bring about is limited, but for who has logged in with a password."""
         unlimited = {one.name for one in EVENTS if one.limit is None and _PEERS & fields(one)}
-        self.assertEqual(unlimited, {"login-accepted", "login-succeeded", "network-forgiven"})
+        users = {"login-accepted", "login-succeeded"}
+        operators = {"admin-changed", "admin-signed-in", "network-forgiven"}
+        self.assertEqual(unlimited, users | operators)
 
     def test_calls(self) -> None:
         """Every line has an event: no logger is given a text."""

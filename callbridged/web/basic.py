@@ -1,0 +1,47 @@
+"""Passwords that were right a moment ago: a script that asks each second costs one hash a while."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import OrderedDict
+
+from twisted.internet.interfaces import IReactorTime
+
+from callbridged.web.admins_file import Account
+
+#: Seconds after which a password is checked anew.
+LIFETIME = 300.0
+#: How many are remembered.
+MOST = 100
+
+
+class Remembered:
+    """By a hash of account and password, with a key that this process alone has.
+
+    The account's mark is part of it: with another password, or role, nothing is remembered.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._key = os.urandom(32)
+        self._until: OrderedDict[bytes, float] = OrderedDict()
+
+    def has(self, account: Account, password: str) -> bool:
+        """True where this password was right, less than `LIFETIME` ago."""
+        return self._until.get(self._hash(account, password), 0.0) > self._clock.seconds()
+
+    def keep(self, account: Account, password: str) -> None:
+        """It was right."""
+        key = self._hash(account, password)
+        self._until[key] = self._clock.seconds() + LIFETIME
+        self._until.move_to_end(key)
+        if len(self._until) > MOST:
+            self._until.popitem(last=False)
+
+    def _hash(self, account: Account, password: str) -> bytes:
+        parts = account.name.encode(), account.mark, password.encode("utf-8", "surrogatepass")
+        hashed = hashlib.blake2b(key=self._key, digest_size=32)
+        for part in parts:
+            hashed.update(len(part).to_bytes(8, "big") + part)
+        return hashed.digest()

@@ -1,0 +1,104 @@
+"""Against guessing at administrators' passwords: by account, and by network.
+
+From a network where an account has signed in before, only its own failures there count: who guesses
+from elsewhere, or at other names, does not lock its owner out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from twisted.internet.interfaces import IReactorTime
+
+from callbridged.events import ADMIN_PAUSED
+from callbridged.guessing import FAILED_LOGINS, Guess, Guessing, TooManyFailures
+from callbridged.web.access import Denied
+from daemonkit.networks import network_of
+from daemonkit.throttle import Refused, Throttle, Turn
+from daemonkit.throttle_limits import ThrottleLimits
+from daemonkit.units import format_duration
+
+#: Failures of one network, at whichever names.
+NETWORK_LIMITS = ThrottleLimits(free=20, most=50, window=600.0, pause=300.0)
+#: Seconds that a request waits for its turn.
+PATIENCE = 3.0
+
+
+class _Accounts(Guessing):
+    """Failures by account."""
+
+    def say_paused(self, username: str, network: str) -> None:
+        """Log that a pause begins."""
+        pause = format_duration(FAILED_LOGINS.pause)
+        self.log.warn(ADMIN_PAUSED, who=f"{username[:64]!r}", network=network, pause=pause)
+
+
+@dataclass
+class Attempt:
+    """One password that is tried. Say how it ended, once."""
+
+    guard: Guard
+    network: str
+    guess: Guess
+    turn: Turn | None
+
+    def succeeded(self) -> None:
+        """It was right."""
+        self.guess.ended("success")
+        self.over()
+
+    def failed(self) -> None:
+        """It was wrong."""
+        self.guess.ended("not-authorized")
+        if self.turn is not None and self.turn.failed():
+            self.guard.say_paused(self.network)
+
+    def over(self) -> None:
+        """Nobody can say."""
+        self.guess.ended("")
+        if self.turn is not None:
+            self.turn.over()
+
+
+class Guard:
+    """Over all sign-ins, by whichever way."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._accounts = _Accounts(clock, FAILED_LOGINS)
+        self._networks = Throttle(clock, NETWORK_LIMITS, patience=PATIENCE, size=10_000)
+
+    async def turn(self, name: str, peer: str) -> Attempt:
+        """Wait until a password of ``name`` may be tried from the address ``peer``.
+
+        Raises:
+            Denied: it may not, now.
+        """
+        network = network_of(peer)
+        guess = self._accounts.begin(peer)
+        turn = None
+        try:
+            if not self._accounts.knows(name, network):
+                turn = await self._networks.turn(network)
+            await guess.enter(name)
+        except Refused as refused:
+            raise _denied(refused.seconds) from None
+        except TooManyFailures:
+            if turn is not None:
+                turn.over()
+            raise _denied(FAILED_LOGINS.pause) from None
+        return Attempt(self, network, guess, turn)
+
+    def say_paused(self, network: str) -> None:
+        """Log that the pause of a network begins."""
+        pause = format_duration(NETWORK_LIMITS.pause)
+        self._accounts.log.warn(ADMIN_PAUSED, who="everybody", network=network, pause=pause)
+
+
+def _denied(seconds: float) -> Denied:
+    return Denied(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "paused",
+        "Too many sign-ins have failed. Wait for some minutes and try again.",
+        ((b"retry-after", b"%d" % max(1, round(seconds))),),
+    )

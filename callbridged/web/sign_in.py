@@ -1,0 +1,175 @@
+"""Signing in and out, and telling who asks: what ``callbridged.web.access`` decides, with accounts.
+
+The page's side::
+
+    session = access.session(request)           # None: show the sign-in page
+    session = await access.sign_in(request, name, password)    # raises Denied
+    access.sign_out(request)
+    access.check_form(request, session, form_token)             # raises Denied
+
+The API's side::
+
+    caller = await access.caller(request)        # raises Denied
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from twisted.web import http
+from twisted.web.server import Request
+
+from callbridged.web import access
+from callbridged.web.access import CSRF_HEADER, Caller, Denied, peer_of
+from callbridged.web.accounts import Accounts, Busy
+from callbridged.web.admins_file import MAX_NAME, Account, parse_name
+from callbridged.web.audit import Audit
+from callbridged.web.basic import Remembered
+from callbridged.web.guard import Guard
+from callbridged.web.sessions import Session, Sessions
+
+_CHALLENGE = ((b"www-authenticate", b'Basic realm="callbridged", charset="UTF-8"'),)
+
+
+class Access:
+    """Who asks, for the pages and for the API."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        sessions: Sessions,
+        guard: Guard,
+        audit: Audit,
+        remembered: Remembered,
+    ) -> None:
+        self.sessions = sessions
+        self._accounts = accounts
+        self._guard = guard
+        self._audit = audit
+        self._remembered = remembered
+
+    async def caller(self, request: Request, change: bool | None = None) -> Caller:
+        """Answer who asks this of the API: by Basic authentication, or by the page's cookie.
+
+        ``change``: does it change something; None: as the method says.
+
+        Raises:
+            Denied: it is nobody, or may not.
+        """
+        change = access.changes(request) if change is None else change
+        if change:
+            access.check_site(request)
+        authorization = request.getHeader("authorization")
+        session = None if authorization is not None else self.session(request)
+        if session is not None:
+            caller = session.caller
+            if change:
+                access.check_token(request, session.token, request.getHeader(CSRF_HEADER))
+        else:
+            caller = await self._basic(request, authorization or "")
+        if change:
+            access.check_role(caller)
+        return caller
+
+    def session(self, request: Request) -> Session | None:
+        """Answer whose page it is, which makes the session last on."""
+        self._accounts.look()
+        session = self.sessions.find(request)
+        return session if session is not None and self.stays(session) else None
+
+    def stays(self, session: Session) -> bool:
+        """False where its account is gone, or has another password or role."""
+        account = self._accounts.find(session.caller.name)
+        return account is not None and account.mark == session.mark
+
+    def check_form(self, request: Request, session: Session, token: str | None) -> None:
+        """Call before a form of ours, which had ``token`` in it, changes something.
+
+        A viewer gets no further than this. Raises Denied.
+        """
+        access.check_site(request)
+        access.check_token(request, session.token, token)
+        access.check_role(session.caller)
+
+    async def sign_in(self, request: Request, name: str, password: str) -> Session:
+        """Begin a session of the page's. Raises Denied."""
+        access.check_site(request)
+        account = await self._authenticate(request, name, password)
+        caller = Caller(account.name, account.role, peer_of(request))
+        self._audit.signed_in(caller, "page")
+        return self.sessions.begin(request, account, caller)
+
+    def sign_out(self, request: Request) -> None:
+        """End the session, if there is one. Raises Denied."""
+        access.check_site(request)
+        session = self.sessions.find(request)
+        if session is not None:
+            self._audit.signed_out(session.caller)
+        self.sessions.end(request)
+
+    async def _basic(self, request: Request, authorization: str) -> Caller:
+        given = parse_basic(authorization)
+        if given is None:
+            raise _unauthenticated("Sign in with name and password.")
+        name, password = given
+        account = self._known(name)
+        if account is None or not self._remembered.has(account, password):
+            account = await self._authenticate(request, name, password)
+            self._remembered.keep(account, password)
+            caller = Caller(account.name, account.role, peer_of(request))
+            self._audit.signed_in(caller, "API")
+            return caller
+        return Caller(account.name, account.role, peer_of(request))
+
+    def _known(self, name: str) -> Account | None:
+        try:
+            return self._accounts.find(parse_name(name))
+        except ValueError:
+            return None
+
+    async def _authenticate(self, request: Request, name: str, password: str) -> Account:
+        peer = peer_of(request)
+        known = self._known(name)
+        shown = "" if known is None else known.name
+        try:
+            attempt = await self._guard.turn(shown or name[:MAX_NAME], peer)
+        except Denied as denied:
+            self._audit.refused(shown, peer, denied.reason)
+            raise
+        try:
+            account = await self._accounts.check(shown, password)
+        except Busy:
+            attempt.over()
+            raise Denied(
+                http.SERVICE_UNAVAILABLE,
+                "busy",
+                "Too many sign in at once. Try again in a moment.",
+                ((b"retry-after", b"2"),),
+            ) from None
+        except BaseException:
+            attempt.over()
+            raise
+        if account is None:
+            attempt.failed()
+            self._audit.refused(shown, peer, "wrong name or password")
+            raise _unauthenticated("The name or the password is wrong.", "wrong")
+        attempt.succeeded()
+        return account
+
+
+def parse_basic(authorization: str) -> tuple[str, str] | None:
+    """Answer name and password of the header (RFC 7617, in UTF-8); None where it has none."""
+    scheme, _, encoded = authorization.strip().partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        text = base64.b64decode(encoded.strip(), validate=True).decode("utf-8")
+    except (binascii.Error, ValueError):
+        return None
+    name, colon, password = text.partition(":")
+    return (name, password) if colon else None
+
+
+def _unauthenticated(text: str, reason: str = "unauthenticated") -> Denied:
+    return Denied(http.UNAUTHORIZED, reason, text, _CHALLENGE)
