@@ -160,7 +160,7 @@ def make_service(
         # With the libraries of callbridge-xmpp[admin], which nothing else needs.
         from callbridged.web.service import AdminService
 
-        AdminService(reactor, bridge, None, None, status).setServiceParent(daemon)
+        AdminService(reactor, bridge, None, alarms, recent, status).setServiceParent(daemon)
     for one in (
         recent,
         reload,

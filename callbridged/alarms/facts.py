@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 
 from twisted.internet.interfaces import IReactorTime
@@ -14,25 +14,18 @@ from callbridged.alarms.service import Alarms
 from callbridged.bridge import Bridge
 
 
-def make_alarms(
-    clock: IReactorTime,
-    bridge: Bridge,
-    others: Callable[[], Iterable[CertificateFile]] = tuple,
-) -> Alarms:
-    """Answer the alarms of ``bridge``, which they follow through reloads.
-
-    ``others`` answers what certificates are in use besides those of links and users.
-    """
+def make_alarms(clock: IReactorTime, bridge: Bridge) -> Alarms:
+    """Answer the alarms of ``bridge``, which they follow through reloads."""
 
     def wrong(now: datetime) -> Iterator[Condition]:
-        return conditions(gather(bridge, others(), now), bridge.config.alarms, now)
+        return conditions(gather(bridge, now), bridge.config.alarms, now)
 
     alarms = Alarms(clock, wrong, lambda kind: bridge.config.alarms.delays(kind))
     bridge.links.watcher = bridge.users.watcher = alarms.look
     return alarms
 
 
-def gather(bridge: Bridge, others: Iterable[CertificateFile], now: datetime) -> Facts:
+def gather(bridge: Bridge, now: datetime) -> Facts:
     """Answer what the Call Bridge knows."""
     callbridge = bridge.config.callbridge
     return Facts(
@@ -41,7 +34,7 @@ def gather(bridge: Bridge, others: Iterable[CertificateFile], now: datetime) -> 
         bool(bridge.links.registered),
         bridge.links.status(),
         bridge.users.status(),
-        (*_files(bridge), *others),
+        tuple(_files(bridge)),
         bridge.logins.records.rates.summary(now),
     )
 
@@ -58,6 +51,14 @@ def _files(bridge: Bridge) -> Iterator[CertificateFile]:
         (identity.certificate, *identity.intermediates),
         f"{host}: renew it, and put it there with its intermediates. {reload}",
     )
+    for section, port in bridge.ports.items():
+        if port.identity.certificate_path != identity.certificate_path:
+            yield CertificateFile(
+                str(port.identity.certificate_path),
+                f"The certificate of [{section}]",
+                (port.identity.certificate, *port.identity.intermediates),
+                f"{host}: renew it, and put it there with its intermediates. {reload}",
+            )
     yield CertificateFile(
         str(tls.xmpp_ca),
         "An authority of XMPP servers",

@@ -19,6 +19,9 @@ from callbridged.alarms.alarm import Alarm, Change, Condition, Key, Kind, What
 #: Kinds that say why the link to a target is down.
 _SAY_WHY = (Kind.CERTIFICATE, Kind.REGISTRATION_REFUSED, Kind.SECRET_DIFFERS)
 
+#: Seconds. Who waits for what `Hysteresis.remaining` says may come too early by as much.
+_ROUNDING = 1e-6
+
 
 @dataclass(frozen=True)
 class Delays:
@@ -101,7 +104,7 @@ class Hysteresis:
 
     def _settle(self, known: _Known, seconds: float, now: datetime) -> Change | None:
         end = self._end(known)
-        due = end is not None and seconds >= end
+        due = end is not None and seconds >= end - _ROUNDING
         before = known.alarm
         if before is None:
             if not due:

@@ -8,6 +8,7 @@ from twisted.application.service import MultiService
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from callbridged.alarms.service import Alarms
 from callbridged.bridge import Bridge
 from callbridged.check.checks import Checks
 from callbridged.config import Config
@@ -22,6 +23,7 @@ from callbridged.web.sessions import Sessions
 from callbridged.web.sign_in import Access
 from callbridged.web.site import Parts, make_site
 from daemonkit.listener import listener
+from daemonkit.logging.recent import RecentEvents
 from daemonkit.workers import Workers
 
 #: Seconds between looks at the administrators' file, and at whose session is over.
@@ -34,7 +36,13 @@ class AdminService(MultiService):
     log = Logger()
 
     def __init__(
-        self, reactor: Any, bridge: Bridge, settings: Any, alarms: Any, status: Status
+        self,
+        reactor: Any,
+        bridge: Bridge,
+        settings: Any,
+        alarms: Alarms,
+        recent: RecentEvents,
+        status: Status,
     ) -> None:
         """Raises CertificateFault."""
         super().__init__()
@@ -59,6 +67,7 @@ class AdminService(MultiService):
             bridge,
             settings,
             alarms,
+            recent,
             status,
             Checks(reactor, status),
             self.access,

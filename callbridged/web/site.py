@@ -11,6 +11,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import Request as TwistedRequest
 
 from bridgewire import tls
+from callbridged.alarms.service import Alarms
 from callbridged.bridge import Bridge
 from callbridged.check.checks import Checks
 from callbridged.config_admin import AdminSettings
@@ -20,6 +21,7 @@ from callbridged.web.api import make_api
 from callbridged.web.audit import Audit
 from callbridged.web.pages import make_pages
 from callbridged.web.sign_in import Access
+from daemonkit.logging.recent import RecentEvents
 from daemonkit.web.channel import Limits, Request
 from daemonkit.web.door import CountingDoor
 from daemonkit.web.pages import Page, answer
@@ -53,7 +55,8 @@ class Parts:
     reactor: Any
     bridge: Bridge
     settings: Any
-    alarms: Any
+    alarms: Alarms
+    recent: RecentEvents
     status: Status
     checks: Checks
     access: Access
