@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -10,9 +10,10 @@ from callbridged.alarms.settings import AlarmSettings, read_alarms
 from callbridged.backends import BackendFault, ConfiguredBackend, configured
 from callbridged.config_admin import AdminSettings, read_admin
 from callbridged.guessing import FAILED_LOGINS
+from callbridged.overlay import KEYS, NAME, SECTION, Overlay, read_overlay
 from callbridged.scram_keys import normal_password
 from daemonkit.hosts import HostPort, parse_domain, parse_host_port, parse_label
-from daemonkit.ini import IniReader, Section, Setting, find_socket
+from daemonkit.ini import ConfigurationFault, IniReader, Section, Setting, find_socket
 from daemonkit.listen import refuse_twice
 from daemonkit.logging.settings import LogSettings, read_log
 from daemonkit.metrics.settings import MetricsSettings, read_metrics
@@ -22,6 +23,8 @@ from daemonkit.throttle_limits import ThrottleLimits, read_failed_logins
 DEFAULT_PATH = Path("/etc/callbridged/callbridged.ini")
 #: What operators read where ``[guest] enabled`` is no.
 NO_GUESTS = "not let in; set enabled = yes under [guest] in callbridged.ini if they should be"
+_DEFAULT_STATE = Path("/var/lib/callbridged")
+_DEFAULT_SECRET = Path("/etc/callbridged/secret")
 _DEFAULT_SOCKET = Path("/run/callbridged/control.sock")
 
 #: More XMPP servers than this are not held at once.
@@ -141,17 +144,25 @@ def control_socket(path: Path) -> Path:
     return find_socket(path, "callbridge", _DEFAULT_SOCKET)
 
 
-def load(path: Path, *, check_files: bool = True, text: str | None = None) -> Config:
-    """Read the file and check all of it.
+def load(
+    path: Path,
+    *,
+    check_files: bool = True,
+    text: str | None = None,
+    overlay: Overlay | None = None,
+) -> Config:
+    """Read the file, and the overlay in the state directory that it names, and check all of it.
 
     ``check_files`` False leaves alone the files that it names, for callbridgectl; the secret is
-    then empty unless it stands in the ini file itself. ``text``: what is to stand in the file,
-    instead of what does.
+    then empty unless it stands in the ini file itself, and an overlay that this user may not read
+    is a warning. ``text``: what is to stand in the file, instead of what does; ``overlay``: the
+    same of the overlay.
 
     Raises:
-        ConfigurationFault: with every fault of the file.
+        ConfigurationFault: with every fault of both files.
     """
     reader = IniReader(path, check_files=check_files, text=text)
+    _lay_over(reader, overlay)
     tls, admin, metrics = (reader.section(name) for name in ("tls", "admin", "metrics"))
     config = Config(
         _callbridge(reader.section("callbridge")),
@@ -186,6 +197,21 @@ def load(path: Path, *, check_files: bool = True, text: str | None = None) -> Co
     return config
 
 
+def _lay_over(reader: IniReader, overlay: Overlay | None) -> None:
+    if overlay is None:
+        state = reader.peek("callbridge").directory("state_directory", _DEFAULT_STATE)
+        try:
+            overlay = read_overlay(state)
+        except ConfigurationFault as fault:
+            if reader.findings.check_files:
+                source = Overlay(state / NAME).source
+                reader.findings.faults += (replace(one, source=source) for one in fault.faults)
+            else:
+                reader.findings.warnings += fault.each
+            return
+    reader.lay_over(overlay.text, overlay.source, {SECTION: KEYS})
+
+
 def _callbridge(section: Section) -> CallBridge:
     return CallBridge(
         name=section.parsed("name", parse_label),
@@ -195,16 +221,19 @@ def _callbridge(section: Section) -> CallBridge:
         ),
         secret=_secret(section),
         links=section.parsed("links", _links, None, shown=lambda n: "all" if n is None else str(n)),
-        state_directory=section.directory("state_directory", Path("/var/lib/callbridged")),
+        state_directory=section.directory("state_directory", _DEFAULT_STATE),
         control_socket=section.socket("control_socket", _DEFAULT_SOCKET),
     )
 
 
 def _secret(section: Section) -> str:
-    """Out of the file itself or out of another, but not both."""
+    """Out of the file itself or out of another, but not both; the overlay's wins."""
     inline = section.secret("secret")
+    if section.source("secret") is not None:
+        section.path("secret_file", _DEFAULT_SECRET)
+        return inline
     if not section.has("secret"):
-        return section.secret_file("secret_file", Path("/etc/callbridged/secret"))
+        return section.secret_file("secret_file", _DEFAULT_SECRET)
     if section.has("secret_file"):
         section.fault("secret", "there is a secret_file as well. Keep one of the two.")
     section.known.append("secret_file")

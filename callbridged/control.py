@@ -11,24 +11,34 @@ from callbridged.alarms.alarm import Change
 from callbridged.alarms.service import Alarms
 from callbridged.bridge import Bridge
 from callbridged.ending import end_sessions
+from callbridged.settings import Settings, SettingsFault
 from daemonkit import credentials
 from daemonkit.calling import CommandError
 from daemonkit.following import Following
 from daemonkit.logins_control import logins_command
-from daemonkit.reload import Reload
 
 #: Paused accounts that are listed.
 MAX_LISTED = 1000
 
 
 def commands(
-    bridge: Bridge, reloading: Reload[Any], status: Callable[[], object], alarms: Alarms
+    bridge: Bridge, settings: Settings, status: Callable[[], object], alarms: Alarms
 ) -> Mapping[str, Callable[[dict[str, Any]], object]]:
     """Answer the commands by name; each takes the arguments and answers something for JSON."""
 
     async def reload(_: dict[str, Any]) -> object:
         """The configuration is read again; the answer says how that ended."""
-        return (await reloading.run()).as_json()
+        return (await settings.reload.run()).as_json()
+
+    async def reset(arguments: dict[str, Any]) -> object:
+        """What was changed on the page or over the API is as in the ini file again.
+
+        ``settings``: the keys.
+        """
+        try:
+            return (await settings.reset(map(str, arguments["settings"]))).as_json()
+        except SettingsFault as fault:
+            raise CommandError(f"nothing was changed: {fault}") from None
 
     async def reconnect(_: dict[str, Any]) -> object:
         """Each link that is up gives way to a newer one; the answer says how that went."""
@@ -106,6 +116,7 @@ def commands(
     return {
         "status": lambda _: status(),
         "reload": reload,
+        "reset": reset,
         "reconnect": reconnect,
         "credentials": lambda _: credentials.named(),
         "drain": drain,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -57,12 +57,27 @@ def read(load: Callable[[], Config], bridge: Bridge, daemon_log: Log | None = No
         ReloadFault: a certificate, or the log, cannot be used.
     """
     config, differences = settle(bridge.config, load())
+    link, certificates, ports, warnings = read_certificates(config, bridge.ports)
+    moved = reopen(daemon_log, config.log)
+    return Fresh(config, differences, link, certificates, ports, warnings, moved)
+
+
+def read_certificates(
+    config: Config, sections: Iterable[str]
+) -> tuple[LinkSettings, UserCertificates | None, Mapping[str, tls.Connections], tuple[str, ...]]:
+    """Answer what is made of a configuration's certificates, and all warnings.
+
+    ``sections``: whose ports there are.
+
+    Raises:
+        ReloadFault: with all that cannot be used.
+    """
     faults: list[str] = []
     link = _collect(faults, link_settings, config)
     certificates = _collect(faults, user_certificates, config)
     ports = {
         section: found
-        for section in bridge.ports
+        for section in sections
         if (found := _collect(faults, partial(port_tls, section), config))
     }
     if faults or link is None:
@@ -70,8 +85,7 @@ def read(load: Callable[[], Config], bridge: Bridge, daemon_log: Log | None = No
     settings, warnings = link
     more = (warning for one in ports.values() for warning in one.identity.warnings)
     warnings = tuple(dict.fromkeys((*config.warnings, *warnings, *more)))
-    moved = reopen(daemon_log, config.log)
-    return Fresh(config, differences, settings, certificates, ports, warnings, moved)
+    return settings, certificates, ports, warnings
 
 
 def settle(old: Config, new: Config) -> tuple[Config, Differences]:
@@ -109,7 +123,7 @@ def apply(fresh: Fresh, bridge: Bridge, reactor: Any, at_once: bool = False) -> 
         bridge.ports[section].replace(port)
     if bridge.logins.mechanisms != before:
         bridge.relay.offer_again()
-    if differences.touches("callbridge", "tls", "dns", "link"):
+    if at_once or differences.touches("callbridge", "tls", "dns", "link"):
         bridge.reconnect(config, fresh.link, at_once)
     else:
         bridge.links.hurry()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -31,7 +31,7 @@ from callbridged.events import (
     OFFER_TAKEN,
 )
 from callbridged.link_interface import State
-from callbridged.reload import Fresh, apply, read
+from callbridged.settings import Load, Settings
 from callbridged.status import Status
 from daemonkit.control import ControlService
 from daemonkit.credentials import in_words
@@ -41,7 +41,6 @@ from daemonkit.logging.recent import RecentEvents
 from daemonkit.logging.service import LoggedService
 from daemonkit.notify import notify
 from daemonkit.pulse import Pulse
-from daemonkit.reload import Differences, Reload
 from daemonkit.units import rough_duration
 
 #: Seconds after which systemd is not kept waiting for the first attempt: a name server or an XMPP
@@ -120,10 +119,8 @@ def _names(config: Config) -> str:
     return ", ".join(one.name for one in config.users.backends)
 
 
-def make_service(
-    reactor: Any, config: Config, load: Callable[[], Config], log: Log | None = None
-) -> MultiService:
-    """Answer the daemon as one service. ``load`` reads the configuration again.
+def make_service(reactor: Any, config: Config, load: Load, log: Log | None = None) -> MultiService:
+    """Answer the daemon as one service. ``load`` reads the ini file again.
 
     ``log`` None: it is none of ours.
 
@@ -132,20 +129,12 @@ def make_service(
         BackendFault: for user backends that cannot be opened.
     """
     bridge = Bridge(reactor, config)
+    in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
+    settings = Settings(reactor, bridge, load, in_thread, log)
+    reload = settings.reload
     alarms = make_alarms(reactor, bridge)
+    bridge.followers.append(lambda _: alarms.look())
     recent = RecentEvents(reactor, NEWS)
-
-    def take(fresh: Fresh) -> Differences:
-        differences = apply(fresh, bridge, reactor)
-        alarms.look()
-        return differences
-
-    reload = Reload(
-        reactor,
-        partial(deferToThreadPool, reactor, reactor.getThreadPool()),
-        lambda: read(load, bridge, log),
-        take,
-    )
 
     def line() -> str:
         name, links = bridge.config.callbridge.name, bridge.links.status()
@@ -160,7 +149,7 @@ def make_service(
         # With the libraries of callbridge-xmpp[admin], which nothing else needs.
         from callbridged.web.service import AdminService
 
-        AdminService(reactor, bridge, None, alarms, recent, status).setServiceParent(daemon)
+        AdminService(reactor, bridge, settings, alarms, recent, status).setServiceParent(daemon)
     for one in (
         recent,
         reload,
@@ -170,7 +159,7 @@ def make_service(
         ControlService(
             reactor,
             config.callbridge.control_socket,
-            commands(bridge, reload, status, alarms),
+            commands(bridge, settings, status, alarms),
         ),
         pulse,
         Readiness(reactor, bridge.links.first_attempt, pulse),

@@ -11,25 +11,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from daemonkit.files import MAX_FILE
-from daemonkit.inifile import Fault, parse
-from daemonkit.section import REQUIRED, Findings, Section, Setting, suggest
+from daemonkit.inifile import Fault, Source, parse
+from daemonkit.section import REQUIRED, Section, suggest
+from daemonkit.setting import Findings, Setting
 
-__all__ = ["REQUIRED", "ConfigurationFault", "Fault", "IniReader", "Section", "Setting"]
+__all__ = ["REQUIRED", "ConfigurationFault", "Fault", "IniReader", "Section", "Setting", "Source"]
 
 
 class ConfigurationFault(Exception):
-    """A configuration that cannot be used. Its text names the file and every fault."""
+    """A configuration that cannot be used. Its text names the file and every fault.
+
+    ``each``: the faults as sentences, each with the file that it is in.
+    """
 
     def __init__(self, path: Path, faults: Sequence[Fault]) -> None:
-        self.path = path
-        self.faults = tuple(sorted(faults, key=lambda fault: (fault.line is None, fault.line or 0)))
+        def place(fault: Fault) -> tuple[bool, bool, int]:
+            return fault.source is not None, fault.line is None, fault.line or 0
+
+        def file(fault: Fault) -> Path:
+            return path if fault.source is None else fault.source.path
+
+        self.faults = tuple(sorted(faults, key=place))
+        self.each = tuple(f"{file(fault)}, {fault}" for fault in self.faults)
+        files = {file(fault) for fault in self.faults}
+        whole = files.pop() if len(files) == 1 else path
         how_many = "one fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
-        lines = [f"{path} cannot be used, it has {how_many}:", *map(str, self.faults)]
-        super().__init__("\n  ".join(lines))
+        lines = [
+            str(fault) if file(fault) == whole else f"{file(fault)}, {fault}"
+            for fault in self.faults
+        ]
+        super().__init__("\n  ".join([f"{whole} cannot be used, it has {how_many}:", *lines]))
 
 
 class IniReader:
@@ -56,6 +72,35 @@ class IniReader:
             line = self._file.headings.get(name)
             self._sections[name] = Section(name, entries, self.findings, line)
         return self._sections[name]
+
+    def peek(self, name: str) -> Section:
+        """Answer the section for a look at a value ahead of its time: it notes nothing."""
+        entries = self._file.sections.get(name, {})
+        return Section(name, dict(entries), Findings(self.findings.path, False, []))
+
+    def lay_over(self, text: str, source: Source, keys: Mapping[str, Sequence[str]]) -> None:
+        """Let the values in another file, with this ``text``, win over those of this one.
+
+        ``keys``: all that may be in it, by section. Comes before any of them is read.
+        """
+        file = parse(text)
+
+        def fault(text: str, line: int | None) -> None:
+            said = f"{text} {source.remedy}".rstrip()
+            self.findings.faults.append(Fault(said, line, source))
+
+        for one in file.faults:
+            fault(one.text, one.line)
+        for name, entries in file.sections.items():
+            if name not in keys:
+                fault(f"[{name}] cannot be here. {suggest(name, list(keys))}", file.headings[name])
+                continue
+            for key, entry in entries.items():
+                if key in keys[name]:
+                    self.section(name).lay_over(key, replace(entry, source=source))
+                else:
+                    hint = suggest(key, keys[name])
+                    fault(f"[{name}] {key} cannot be here. {hint}", entry.line)
 
     def named_sections(self, kind: str) -> list[tuple[str, Section]]:
         """Answer the sections ``[kind NAME]`` in the order of the file, each with its name.

@@ -9,25 +9,48 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 _SECTION = re.compile(r"\[(?P<name>[^\[\]]+)\]")
 _COMMENT_AFTER = re.compile(r"(?:^|\s);")
 
 
+@dataclass(frozen=True)
+class Source:
+    """Another file than the one that is read first: ``name``, in a word, and where it is.
+
+    ``remedy``: a sentence for what is wrong in it.
+    """
+
+    name: str
+    path: Path
+    remedy: str = ""
+
+
 @dataclass
 class Entry:
-    """One ``key = value``; the value's further lines are joined by newlines."""
+    """One ``key = value``; the value's further lines are joined by newlines.
+
+    ``source``: None in the file that is read first.
+    """
 
     value: str
     line: int
+    source: Source | None = None
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something wrong, in whole sentences with a remedy. ``line``: where, if it is one line."""
+    """Something wrong, in whole sentences with a remedy. ``line``: where, if it is one line.
+
+    ``source``: the file, None for the one that is read first. ``setting``: whose value is wrong,
+    as ``[section] key``, with which the text then begins.
+    """
 
     text: str
     line: int | None = None
+    source: Source | None = None
+    setting: str = ""
 
     def __str__(self) -> str:
         return self.text if self.line is None else f"line {self.line}: {self.text}"

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 
 from daemonkit import credentials
@@ -35,6 +35,10 @@ class ReloadFault(Exception):
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("\n".join(faults))
         self.faults = tuple(faults)
+
+
+class HalfDone(ReloadFault):
+    """Taking it into use broke off, by an error of ours."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,10 @@ class Outcome:
 
 
 class Reload(Service, Generic[T]):
-    """Reloads while it runs, and remembers how the last time ended."""
+    """Reloads while it runs, and remembers how the last time ended.
+
+    ``turn``: held while it reloads, and by whoever changes the configuration in another way.
+    """
 
     log = Logger()
 
@@ -117,6 +124,7 @@ class Reload(Service, Generic[T]):
         self.last: Outcome | None = None
         #: When what is in use was read.
         self.succeeded_at = datetime.now(UTC)
+        self.turn = DeferredLock()
         self._reactor = reactor
         self._in_thread = in_thread
         self._read = read
@@ -162,47 +170,42 @@ class Reload(Service, Generic[T]):
         self._busy = True
         try:
             while self._waiting:
-                waiting, self._waiting = self._waiting, []
-                outcome = await self._once()
+                async with self.turn:
+                    waiting, self._waiting = self._waiting, []
+                    outcome = await self.once()
                 for asked in waiting:
                     asked.callback(outcome)
         finally:
             self._busy = False
 
-    async def _once(self) -> Outcome:
+    async def once(self) -> Outcome:
+        """Reload, for who holds the ``turn``. Never fails."""
         reloading()
         try:
             found = await self._in_thread(self._read)
             if not self.running:
                 raise ReloadFault(["The daemon is about to stop."])
-            differences = self._apply_whole(found)
+            outcome = self.take(lambda: self._apply(found))
         except ConfigurationFault as fault:
-            outcome = self._refused([f"{fault.path}, {one}" for one in fault.faults])
+            outcome = self._refused(fault.each)
         except ReloadFault as fault:
             outcome = self._refused(fault.faults)
         except Exception:  # noqa: BLE001 - logged whole; the daemon goes on
             self.log.failure("Error in reading what is new")
             outcome = self._refused(["An internal error. The log has its traceback."])
-        else:
-            outcome = Outcome(
-                datetime.now(UTC),
-                ok=True,
-                changed=differences.changed,
-                needs_restart=differences.fixed,
-            )
-            self.log.info(RELOADED, what=", ".join(outcome.changed) or "nothing is new")
-            if outcome.needs_restart:
-                self.log.warn(NEEDS_RESTART, what=", ".join(outcome.needs_restart))
         self.last = outcome
-        if outcome.ok:
-            self.succeeded_at = outcome.at
         if self.running:
             notify("READY=1")
         return outcome
 
-    def _apply_whole(self, found: T) -> Differences:
+    def take(self, apply: Callable[[], Differences]) -> Outcome:
+        """Take something new into use, and note it, for who holds the ``turn``.
+
+        Raises:
+            ReloadFault: by ``apply``, which then has changed nothing; HalfDone: it may have.
+        """
         try:
-            return self._apply(found)
+            differences = apply()
         except ReloadFault:
             raise
         except Exception:  # noqa: BLE001 - logged whole; the daemon goes on
@@ -211,7 +214,14 @@ class Reload(Service, Generic[T]):
                 "An internal error; the log has its traceback. Some of what is new may be in use "
                 "already: restart the daemon."
             )
-            raise ReloadFault([text]) from None
+            raise HalfDone([text]) from None
+        changed, fixed = differences.changed, differences.fixed
+        self.log.info(RELOADED, what=", ".join(changed) or "nothing is new")
+        if fixed:
+            self.log.warn(NEEDS_RESTART, what=", ".join(fixed))
+        at = self.succeeded_at = datetime.now(UTC)
+        self.last = Outcome(at, ok=True, changed=changed, needs_restart=fixed)
+        return self.last
 
     def _refused(self, texts: Sequence[str]) -> Outcome:
         faults = tuple(map(credentials.in_words, texts))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar, cast
 
 from daemonkit import credentials, files
-from daemonkit.inifile import Entry, Fault
+from daemonkit.inifile import Entry, Fault, Source
+from daemonkit.setting import HIDDEN, Findings, Setting
 from daemonkit.units import parse_duration, parse_size, spell_duration
 
 T = TypeVar("T")
@@ -30,49 +31,6 @@ class _Required:
 REQUIRED = _Required()
 
 
-#: What is shown in the place of a secret.
-HIDDEN = "(hidden)"
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One setting for people: its value as text (secrets hidden), and the line it stands in.
-
-    ``mark``: another one when a secret, or what is in the file that is named, has changed. It tells
-    nothing of either, and nothing to another process. Equal settings have the same effect.
-    """
-
-    section: str
-    key: str
-    value: str
-    line: int | None = field(compare=False)
-    mark: bytes = field(default=b"", repr=False)
-
-    @property
-    def name(self) -> str:
-        """``[section] key``."""
-        return f"[{self.section}] {self.key}"
-
-    @property
-    def origin(self) -> str:
-        """``line 12`` or ``default``."""
-        return "default" if self.line is None else f"line {self.line}"
-
-
-@dataclass
-class Findings:
-    """What reading a file brings to light besides the values.
-
-    ``check_files``: look at the files that the settings name.
-    """
-
-    path: Path
-    check_files: bool
-    faults: list[Fault]
-    settings: list[Setting] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-
-
 class Section:
     """One ``[section]``. ``known``: the keys that were asked for.
 
@@ -88,18 +46,33 @@ class Section:
         self._entries = entries
         self._findings = findings
         self._line = line
+        self._beneath: dict[str, Entry] = {}
         self.known: list[str] = []
+
+    def lay_over(self, key: str, entry: Entry) -> None:
+        """Let this value win over the one that the section has."""
+        if key in self._entries:
+            self._beneath[key] = self._entries[key]
+        self._entries[key] = entry
 
     def has(self, key: str) -> bool:
         """True where the file gives the key a value."""
         return key in self._entries and self._entries[key].value != ""
 
+    def source(self, key: str) -> Source | None:
+        """Answer the file that the key's value is in; None for the ini file itself."""
+        return self._entries[key].source if key in self._entries else None
+
     def fault(self, key: str, text: str) -> None:
         """Note that the key's value is wrong; ``text`` is a sentence, and says the remedy."""
-        entry = self._entries.get(key)
-        line = entry.line if entry else None
-        said = credentials.in_words(f"[{self._name}] {key}: {text}")
-        self._findings.faults.append(Fault(said, line))
+        self._fault(key, text, self._entries.get(key))
+
+    def _fault(self, key: str, text: str, entry: Entry | None) -> None:
+        line, source = (None, None) if entry is None else (entry.line, entry.source)
+        name = f"[{self._name}] {key}"
+        remedy = f" {source.remedy}" if source and source.remedy else ""
+        said = credentials.in_words(f"{name}: {text}{remedy}")
+        self._findings.faults.append(Fault(said, line, source, name))
 
     def fault_of_heading(self, text: str) -> None:
         """Note that the heading is wrong; ``text`` is a sentence, and says the remedy."""
@@ -244,7 +217,8 @@ class Section:
         """Answer a secret that stands in the ini file itself, or the empty text."""
         value = self.parsed(key, files.check_secret, "", shown=lambda text: HIDDEN if text else "")
         if value:
-            self._warn_if_exposed(self._findings.path)
+            source = self.source(key)
+            self._warn_if_exposed(source.path if source else self._findings.path)
         return value
 
     def secret_or_file(self, key: str) -> str:
@@ -340,10 +314,35 @@ class Section:
             )
         text = "" if value is None and isinstance(default, _Required) else shown(value)
         mark = files.mark(entry.value.encode()) if entry and HIDDEN in text else b""
+        line, source = (entry.line, entry.source) if entry else (None, None)
+        instead_of = None
+        if source is not None:
+            instead_of = self._shown_beneath(key, parse, default, shown)
         self._findings.settings.append(
-            Setting(self._name, key, text, entry.line if entry else None, mark)
+            Setting(self._name, key, text, line, mark, source, instead_of)
         )
         return value
+
+    def _shown_beneath(
+        self,
+        key: str,
+        parse: Callable[[str], T],
+        default: T | _Required,
+        shown: Callable[[T], str],
+    ) -> str | None:
+        """Answer what would count if nothing lay over it; None where that is the same.
+
+        A fault there is one, though the value does not count now.
+        """
+        beneath = self._beneath.get(key)
+        if beneath is None or not beneath.value:
+            return "" if isinstance(default, _Required) else shown(default)
+        try:
+            there = shown(parse(beneath.value))
+        except ValueError as error:
+            self._fault(key, str(error), beneath)
+            return beneath.value
+        return None if beneath.value == self._entries[key].value else there
 
     def _bounded(
         self,

@@ -14,6 +14,7 @@ from callbridged.check.checks import Checks
 from callbridged.config import Config
 from callbridged.events import ADMIN_LISTENS
 from callbridged.ports import NOT_ALLOWED, port_tls
+from callbridged.settings import Settings
 from callbridged.status import Status
 from callbridged.web.accounts import THREADS, Accounts, Changes
 from callbridged.web.audit import Audit
@@ -39,7 +40,7 @@ class AdminService(MultiService):
         self,
         reactor: Any,
         bridge: Bridge,
-        settings: Any,
+        settings: Settings,
         alarms: Alarms,
         recent: RecentEvents,
         status: Status,

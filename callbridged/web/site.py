@@ -16,6 +16,7 @@ from callbridged.bridge import Bridge
 from callbridged.check.checks import Checks
 from callbridged.config_admin import AdminSettings
 from callbridged.events import ADMIN_TLS_FAILED
+from callbridged.settings import Settings
 from callbridged.status import Status
 from callbridged.web.api import make_api
 from callbridged.web.audit import Audit
@@ -54,7 +55,7 @@ class Parts:
 
     reactor: Any
     bridge: Bridge
-    settings: Any
+    settings: Settings
     alarms: Alarms
     recent: RecentEvents
     status: Status

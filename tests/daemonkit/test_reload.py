@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daemonkit import calling, reload, reload_ctl
 from daemonkit.ctl import Frame
 from daemonkit.ini import ConfigurationFault, Fault, Setting
-from daemonkit.reload import Differences, Reload, ReloadFault, compare
+from daemonkit.reload import Differences, HalfDone, Reload, ReloadFault, compare
 from daemonkit.reload_ctl import add_reload_command, describe_reload
 from daemonkit.terminal import CtlFailure
 
@@ -167,6 +167,30 @@ class ReloadTests(SynchronousTestCase):
         self.assertEqual(self.applied, [])
         self.assertIn("not reloaded", self.service.warning)
         self.assertEqual(self.told[-1], "READY=1")
+
+    def test_turn(self) -> None:
+        """Who holds the turn is alone, and takes what is new into use; reloads wait for it."""
+        turn = self.successResultOf(self.service.turn.acquire())
+        asked = [self.service.run(), self.service.run()]
+        self.assertEqual(self.thread, [])
+        outcome = self.service.take(lambda: self.apply("two"))
+        self.assertEqual((self.applied, outcome.changed), (["two"], ("[s] two",)))
+        self.assertIs(self.service.last, outcome)
+        turn.release()
+        self.work()
+        first, second = map(self.successResultOf, asked)
+        self.assertIs(first, second)
+        self.assertEqual(self.applied, ["two", "one"])
+
+    def test_half_done(self) -> None:
+        """An error of ours in taking it is told apart from a fault that changes nothing."""
+        self.fault = ReloadFault(["no backend."])
+        fault = self.assertRaises(ReloadFault, self.service.take, lambda: self.apply("two"))
+        self.assertNotIsInstance(fault, HalfDone)
+        self.fault = ValueError("ours")
+        self.assertRaises(HalfDone, self.service.take, lambda: self.apply("two"))
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertIsNone(self.service.last)
 
     def test_refused_late(self) -> None:
         """So are those that come up when it is applied."""

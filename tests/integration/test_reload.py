@@ -297,10 +297,11 @@ class SettingsTests(ReloadCase):
         )
         self.assertIn("Needs a restart: [client] listen", self.server.command("status").stdout)
         self.client().bind()
-        change(self.bridge, {"callbridge": {"name": "cb2"}, "guest": {"enabled": "yes"}})
+        metrics = {"listen": "tcp:9523"}
+        change(self.bridge, {"metrics": metrics, "guest": {"enabled": "yes"}})
         self.assertEqual(
             self.reload(self.bridge),
-            "Reloaded: [guest] enabled.\nNeeds a restart: [callbridge] name.\n",
+            "Reloaded: [guest] enabled.\nNeeds a restart: [metrics] listen.\n",
         )
         self.assertEqual(self.bridge.status()["guests"], 0)
         self.server.wait_serving("cb1")

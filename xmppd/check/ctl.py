@@ -52,8 +52,8 @@ def every_condition(path: Path, nameserver: HostPort | None = None) -> Iterator[
     try:
         config = load(path)
     except ConfigurationFault as fault:
-        for one in fault.faults:
-            yield failure("configuration", f"{fault.path}, {one}")
+        for one in fault.each:
+            yield failure("configuration", one)
         return
     yield success("configuration", f"{path} can be used.")
     daemon, status = conditions.running(config)
