@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from daemonkit.web.site import WebSite
 
 
+#: Octets in the value of Content-Length.
+_MAX_LENGTH_HEADER = 20
+
+
 @dataclass(frozen=True)
 class Limits:
     """What one connection may cost; those of a request's headers are the channel's own."""
@@ -93,6 +97,14 @@ class Channel(HTTPChannel):
 
     def lineLengthExceeded(self, line: bytes) -> None:
         self._refuse(b"431 Request Header Fields Too Large")
+
+    def headerReceived(self, line: bytes) -> bool:
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length" and len(value) > _MAX_LENGTH_HEADER:
+            self._refuse(b"413 Content Too Large")  # Python raises where a number is that long
+            return False
+        accepted: bool = super().headerReceived(line)
+        return accepted
 
     def allHeadersReceived(self) -> None:
         if self.length is None:

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 from collections import Counter
-from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.daemonkit.logging.test_places import parsed
 from tests.integration.test_reload import Client, change
+from tests.support.journal import Journal, redirect
 from tests.support.rawstream import RawStream
 from tests.support.shared import shared_site
 from tests.support.site import small_site, started_small_site
 from tests.support.waiting import wait_until
-
-#: Where a daemon runs that finds the directory ``$0`` where journald's is; it ends with that.
-_WITH_JOURNAL = (
-    "mount -t tmpfs run /run && mkdir -p /run/systemd/journal && "
-    'mount --bind "$0" /run/systemd/journal && exec "$@"'
-)
 
 
 class LogTests(SynchronousTestCase):
@@ -158,43 +150,6 @@ class StartTests(SynchronousTestCase):
         self.assertEqual(self.server.process.text(), "")
 
 
-class Journal:
-    """What journald does: reads what comes, and keeps it."""
-
-    def __init__(self, path: Path) -> None:
-        self.entries: list[dict[str, str]] = []
-        self._path = path
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(str(path))
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        while data := self._socket.recv(65536):
-            self.entries.append({name: one.decode() for name, one in parsed(data).items()})
-
-    def close(self) -> None:
-        if self._path.exists():
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
-                last.sendto(b"", str(self._path))
-            self._reader.join()
-            self._socket.close()
-            self._path.unlink()
-
-    def wait_for(self, **fields: str) -> dict[str, dict[str, str]]:
-        """An entry of both daemons with these fields, by who has sent it."""
-
-        def probe() -> dict[str, dict[str, str]] | None:
-            found = {
-                entry["SYSLOG_IDENTIFIER"]: entry
-                for entry in list(self.entries)
-                if fields.items() <= entry.items()
-            }
-            return found if len(found) == 2 else None
-
-        return wait_until(f"{fields} of both daemons", probe, explain=lambda: str(self.entries))
-
-
 class JournalTests(SynchronousTestCase):
     """journald's socket is the test's, in a place that only the daemons see."""
 
@@ -206,8 +161,7 @@ class JournalTests(SynchronousTestCase):
         self.journal = self.listen()
         for daemon in (*self.site.servers, *self.site.bridges):
             change(daemon, {"log": {"to": "journald"}})
-            hidden = ["unshare", "--mount", "sh", "-c", _WITH_JOURNAL, str(self.place)]
-            daemon.process.command[:0] = hidden
+            redirect(daemon.process, self.place)
         self.site.start()
 
     def listen(self) -> Journal:

@@ -93,6 +93,11 @@ class RawStream:
             raise NeverHappened(f"the peer did not hang up; it said {self.seen!r}")
         return self.seen
 
+    def has_ended(self) -> bool:
+        """True once the peer has hung up; waits for nothing."""
+        self._receive(time.monotonic() + 0.001)
+        return self.ended
+
     def stream_error(self, patience: float = _PATIENCE) -> str | None:
         """The condition of the stream error with which the peer ended the stream, if any."""
         match = _ERROR.search(self.read_to_end(patience))

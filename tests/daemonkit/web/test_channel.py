@@ -34,11 +34,14 @@ class BodyTests(SiteCase):
 
     def test_too_long(self) -> None:
         """A longer one gets 413 before a byte of it is read, and is the connection's last."""
-        client = self.client()
-        answer = client.type("POST /echo HTTP/1.1\r\nContent-Length: 101\r\n\r\n")
-        self.assertIn(b" 413 ", answer)
-        self.assertTrue(client.hung_up)
-        self.assertEqual(client.type(REQUEST), b"")
+        for length in ("101", "9" * 30, "9" * 5000):
+            client = self.client()
+            answer = client.type(f"POST /echo HTTP/1.1\r\nContent-Length: {length}\r\nX: y\r\n\r\n")
+            self.assertEqual(answer.count(b"HTTP/1.1 "), 1)
+            self.assertIn(b" 413 ", answer)
+            self.assertTrue(client.hung_up)
+            self.assertEqual(client.type(REQUEST), b"")
+            client.lose()
 
     def test_unknown_length(self) -> None:
         """One that does not say how long it is gets 411."""

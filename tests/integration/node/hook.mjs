@@ -65,6 +65,10 @@ const MODES = {
   "unknown-result": (response) => send(response, 200, JSON_TYPE, '{"result":"ok"}'),
   "unknown-member": (response) =>
     send(response, 200, JSON_TYPE, '{"result":"allow","usernme":"bob"}'),
+  // What it was asked comes back, with all that is secret in it.
+  echo: (response, asked) => send(response, 500, JSON_TYPE, JSON.stringify(asked)),
+  "echo-result": (response, asked) =>
+    send(response, 200, JSON_TYPE, JSON.stringify({ result: JSON.stringify(asked) })),
   "no-user": (response) => send(response, 200, JSON_TYPE, '{"result":"allow","username":"a b@c"}'),
 };
 
@@ -87,7 +91,7 @@ function serve(request, response) {
     setTimeout(() => {
       if (response.destroyed) return;
       const act = MODES[mode];
-      if (act) act(response);
+      if (act) act(response, { password, headers: request.headers, ...question });
       else send(response, 200, JSON_TYPE, JSON.stringify(answer({ ...question, password }, users)));
     }, delay);
   });

@@ -1,0 +1,211 @@
+"""Whatever is said to the port of the web page: it is refused precisely, and costs little."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.integration.test_rotation import LoggingIn
+from tests.support.https import Https
+from tests.support.processes import free_port
+from tests.support.rawstream import RawStream
+from tests.support.shared import shared_site
+from tests.support.site import Site, small_site
+from tests.support.waiting import wait_until
+
+ADDRESS, NAME = "127.0.0.4", "cb1.example.com"
+ANNA = ("anna", "a quiet password")
+#: MiB that the daemon may grow by in a test, and lines that it may log.
+GROWTH, LINES = 40, 40
+_HOST = f"Host: {NAME}\r\n"
+_CLOSE = f"{_HOST}Connection: close\r\n"
+
+
+class AdminCase(SynchronousTestCase):
+    """A Call Bridge with a web page, which answers logins all the time: nobody is held up."""
+
+    port: int
+
+    def setUp(self) -> None:
+        self.site = shared_site(type(self), self.make)
+        self.bridge = self.site.bridges[0]
+        self.process = self.bridge.process
+        self.https = Https(ADDRESS, self.port, self.site.ca.certificate_path, NAME)
+        self.before, self.since = self.memory(), self.process.mark()
+        logins = LoggingIn(self.site, self.site.servers[0])
+        self.addCleanup(self.look_back, logins)
+
+    @classmethod
+    def make(cls) -> Site:
+        cls.port = free_port(ADDRESS)
+        listen = f"tcp:{cls.port}:interface={ADDRESS}"
+        site = small_site(bridge={"admin": {"listen": listen, "users_file": "admins"}})
+        try:
+            bridge = site.bridges[0]
+            bridge.command("admin", "add", ANNA[0], typed=f"{ANNA[1]}\n")
+            site.start()
+        except BaseException:
+            site.close()
+            raise
+        return site
+
+    def memory(self) -> float:
+        """MiB that the daemon has."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+    def look_back(self, logins: LoggingIn) -> None:
+        """All logged in, the daemon is no larger, its log is short, and it has no fault."""
+        logins.stop()
+        self.assertEqual(set(logins.results), {"success"})
+        self.assertLess(self.memory() - self.before, GROWTH)
+        said = self.process.text(self.since)
+        others = [line for line in said.splitlines() if "[login-succeeded]" not in line]
+        self.assertLess(len(others), LINES, "\n".join(others))
+        self.assertNotIn("Traceback", said)
+
+
+class HeadTests(AdminCase):
+    """Requests whose head is wrong, whatever they are for."""
+
+    def status(self, said: str) -> int:
+        return self.https.say(said.encode("latin-1")).status
+
+    def refused(self, cases: dict[str, int], pattern: str) -> None:
+        """Each is put into the pattern, and answered with its status."""
+        answers = {case: self.status(pattern.replace("@", case, 1)) for case in cases}
+        self.assertEqual(answers, cases)
+
+    def test_lines(self) -> None:
+        """Request lines that make no sense get 400, and what is not there gets 404."""
+        self.refused(
+            {
+                "GET / HTTP/9.9": 400,
+                "PRI * HTTP/2.0": 400,
+                "GET HTTP/1.1": 400,
+                "GET / / HTTP/1.1": 400,
+                "G,T / HTTP/1.1": 400,
+                "GET /\0 HTTP/1.1": 400,
+                "\x16\x03\x01\x01": 400,
+                f"GET /{'x' * 9000} HTTP/1.1": 431,
+                "GET /static/../../../etc/passwd HTTP/1.1": 404,
+                "GET /static/%2e%2e/%2e%2e/__init__.py HTTP/1.1": 404,
+                "GET /%00 HTTP/1.1": 404,
+                "GET /%ff%fe HTTP/1.1": 404,
+                "GET /a%0d%0aSet-Cookie:x HTTP/1.1": 404,
+                "CONNECT xmpp1.example.com:5223 HTTP/1.1": 404,
+            },
+            f"@\r\n{_CLOSE}\r\n",
+        )
+
+    def test_headers(self) -> None:
+        """Headers that can be misread are refused, and so are too many, and too long ones."""
+        self.refused(
+            {
+                "nonsense": 400,
+                "X : a space before the colon": 400,
+                "X: a\0b": 400,
+                "X: a\rSet-Cookie: b": 400,
+                "Host: another.example.com": 400,
+                "\r\n".join(f"X{number}: x" for number in range(100)): 400,
+                f"X: {'x' * 9000}": 431,
+                "\r\n".join(f"X{number}: {'x' * 1000}" for number in range(20)): 400,
+            },
+            f"GET / HTTP/1.1\r\n{_CLOSE}@\r\n\r\n",
+        )
+        self.assertEqual(self.status("GET / HTTP/1.1\r\nConnection: close\r\n\r\n"), 400)
+
+    def test_lengths(self) -> None:
+        """A body has one length, in digits, and not too many of them."""
+        self.refused(
+            {
+                "Content-Length: many": 400,
+                "Content-Length: -1": 400,
+                "Content-Length: +5": 400,
+                "Content-Length: 5, 5": 400,
+                "Content-Length: 0x5": 400,
+                "Content-Length: 5\r\nContent-Length: 6": 400,
+                "Content-Length: 5\r\nContent-Length: 5": 400,
+                "Content-Length: 10000000000": 413,
+                f"Content-Length: {'9' * 5000}": 413,
+                "Transfer-Encoding: chunked": 411,
+                "Transfer-Encoding: gzip": 400,
+                "Transfer-Encoding: chunked\r\nContent-Length: 5": 400,
+                "Content-Length: 5\r\nTransfer-Encoding: chunked": 400,
+            },
+            f"PUT /api/v1/users HTTP/1.1\r\n{_CLOSE}@\r\n\r\nabcde",
+        )
+
+    def test_bodies(self) -> None:
+        """What is longer than it may be, or than it says, is not read."""
+        body = b"x" * 10_000_000
+        for length in (len(body), 5):
+            answer = self.https.ask("POST", "/sign-in", body, content_length=str(length))
+            self.assertIn(answer.status, (0, 400, 403, 404, 413))
+
+    def test_pipelines(self) -> None:
+        """Of requests that follow each other without waiting, the first is answered."""
+        one = f"GET /nothing HTTP/1.1\r\n{_HOST}\r\n"
+        for number in (2, 50_000):
+            raw = self.https.say((one * number).encode()).raw
+            self.assertEqual(raw.count(b"HTTP/1.1 404"), 1)
+
+    def test_no_tls(self) -> None:
+        """Without TLS there is no answer, and the log says once who it was."""
+        for _ in range(50):
+            stream = RawStream(ADDRESS, self.port, source="127.0.0.7")
+            stream.send(f"GET / HTTP/1.1\r\n{_CLOSE}\r\n")
+            self.assertNotIn(b"HTTP/1.1 2", stream.read_to_end())
+            stream.close()
+        self.assertLessEqual(self.process.text(self.since).count("127.0.0.7"), 2)
+
+
+class CrowdTests(AdminCase):
+    """Connections that are slow, or many."""
+
+    def test_slow(self) -> None:
+        """However slow somebody is, and at whatever, it ends; others are served meanwhile."""
+        head = f"POST /sign-in HTTP/1.1\r\n{_HOST}"
+        silent = RawStream(ADDRESS, self.port)
+        hello = RawStream(ADDRESS, self.port)
+        hello.send(b"\x16\x03\x01\x10\x00\x01\x00\x20\x00\x03\x03" + bytes(100))
+        slow = [silent, hello]
+        for said in ("", "P", head, f"{head}Content-Length: 50\r\n\r\nname="):
+            stream = self.https.connect()
+            stream.send(said)
+            slow.append(stream)
+        dripping = self.https.connect()
+        slow.append(dripping)
+        for stream in slow:
+            self.addCleanup(stream.close)
+
+        def over() -> bool:
+            dripping.send("P")
+            return all(stream.has_ended() for stream in slow)
+
+        def probe() -> bool:
+            self.assertIn(self.https.ask("GET", "/nothing").status, (401, 404))
+            return over()
+
+        wait_until("all have been hung up on", probe, 40.0)
+
+    def test_many(self) -> None:
+        """One address gets so many places; others are served, and files stay open for them."""
+        held = []
+        for _ in range(2000):
+            held.append(socket.create_connection((ADDRESS, self.port), 5, ("127.0.0.7", 0)))
+        for one in held:
+            self.addCleanup(one.close)
+        self.assertLess(len(list(Path(f"/proc/{self.process.pid}/fd").iterdir())), 200)
+        head = self.https.head("GET", "/nothing").encode()
+        self.assertIn(self.https.say(head, source="127.0.0.8").status, (401, 404))
+
+    def test_unread(self) -> None:
+        """Who asks and does not read the answers costs no more than others."""
+        asking = f"GET /nothing HTTP/1.1\r\n{_HOST}\r\n" * 1000
+        for _ in range(50):
+            stream = self.https.connect()
+            self.addCleanup(stream.close)
+            stream.send(asking)
