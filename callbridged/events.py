@@ -278,7 +278,7 @@ ADMIN_SIGNED_IN = Event(
     "admin-signed-in",
     "administrator {user} has signed in from {peer}, {how}",
     "On the web page, or with a request to the API; a script that asks again and again is named "
-    "once in five minutes.",
+    "once a day.",
 )
 ADMIN_REFUSED = Event(
     "admin-refused",

@@ -144,15 +144,20 @@ class Guess:
         if self._turn is not None:
             self._turn.resume()
 
-    def ended(self, outcome: str) -> None:
-        """The login is over: ``success``, or the SASL condition that it failed with."""
+    def ended(self, outcome: str) -> bool:
+        """The login is over: ``success``, or the SASL condition that it failed with.
+
+        True where a pause begins.
+        """
         turn, self._turn = self._turn, None
         if turn is None:
-            return
+            return False
         if outcome == "not-authorized":
-            if turn.failed():
+            begins = turn.failed()
+            if begins:
                 self._guessing.say_paused(self._username, self._network)
-            return
+            return begins
         if outcome == "success" and self._username not in self._shared:
             self._guessing.succeeded(self._username, self._network)
         turn.over()
+        return False

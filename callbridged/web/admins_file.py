@@ -79,10 +79,10 @@ def parse(content: bytes) -> Admins:
         try:
             line = raw.decode("utf-8").strip()
             if line and not line.startswith("#"):
-                name, account = _account(line)
+                name = parse_name(line.partition(":")[0].strip())
                 if name in accounts:
                     raise ValueError(f"{name} is there already; the first line counts.")
-                accounts[name] = account
+                accounts[name] = _account(name, line)
         except UnicodeDecodeError:
             faults.append(Fault(number, "this is not UTF-8 text."))
         except ValueError as error:
@@ -105,11 +105,10 @@ def put(content: bytes, name: str, account: Account | None) -> bytes:
     return b"".join(line + b"\n" for line in result + new)
 
 
-def _account(line: str) -> tuple[str, Account]:
+def _account(name: str, line: str) -> Account:
     parts = line.split(":", 2)
     if len(parts) != 3:
-        raise ValueError("this is not NAME:ROLE:HASH. Run callbridgectl admin add NAME.")
-    name = parse_name(parts[0].strip())
+        raise ValueError(f"this is not NAME:ROLE:HASH. Run callbridgectl admin passwd {name}.")
     role = parse_role(parts[1].strip())
     try:
         hashed = parse_hash(parts[2].strip(), MAX_MEMORY)
@@ -120,7 +119,7 @@ def _account(line: str) -> tuple[str, Account]:
             f"the hash of {name} is no argon2id hash that can be used. Run callbridgectl admin "
             f"passwd {name}."
         )
-    return name, Account(name, role, hashed)
+    return Account(name, role, hashed)
 
 
 def _name(line: bytes) -> str | None:

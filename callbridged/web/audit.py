@@ -76,10 +76,20 @@ class Audit:
     def __init__(self, directory: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)):
         self._directory = directory
         self._now = now
-        #: The latest entries, those of former runs included.
+        #: What administrators did, and who was refused; the latest, those of former runs included.
         self.feed: Feed[Entry] = Feed(KEPT)
-        for entry in last(directory, KEPT):
-            self.feed.add(entry)
+        self.refusals: Feed[Entry] = Feed(KEPT)
+        try:
+            for name, feed in zip(_NAMES, (self.feed, self.refusals), strict=True):
+                for entry in _read(directory / name, KEPT):
+                    feed.add(entry)
+        except OSError as error:
+            self.log.warn(AUDIT_LOST, path=directory / name, why=error.strerror or error)
+
+    def latest(self, number: int) -> list[Entry]:
+        """Answer the latest entries of both kinds, oldest first."""
+        found = [one for feed in (self.feed, self.refusals) for one in feed.last(number, _any)]
+        return _latest(found, number)
 
     def signed_in(self, caller: Caller, how: str) -> None:
         """``how``: ``page`` or ``API``."""
@@ -130,8 +140,9 @@ class Audit:
     ) -> Entry:
         at = self._now().isoformat(timespec="seconds")
         entry = Entry(at, action, _short(who), _short(peer), _short(what), values or {})
-        self.feed.add(entry)
-        path = self._directory / _NAMES[action == "refused"]
+        is_refusal = action == "refused"
+        (self.refusals if is_refusal else self.feed).add(entry)
+        path = self._directory / _NAMES[is_refusal]
         try:
             _append(path, json.dumps(entry.as_json(), ensure_ascii=False).encode() + b"\n")
         except OSError as error:
@@ -140,17 +151,27 @@ class Audit:
 
 
 def last(directory: Path, number: int) -> list[Entry]:
-    """Answer the latest entries of both files, oldest first. Raises PermissionError."""
-    found: list[Entry] = []
-    for name in _NAMES:
-        lines: list[bytes] = []
-        for path in (directory / name, *_older(directory / name)):
-            if len(lines) < number:
-                with suppress(FileNotFoundError):
-                    lines = path.read_bytes().splitlines() + lines
-        found += _entries(lines[max(0, len(lines) - number) :])
-    found.sort(key=lambda entry: entry.at)
-    return found[max(0, len(found) - number) :]
+    """Answer the latest entries of both files, oldest first. Raises OSError."""
+    found = [entry for name in _NAMES for entry in _read(directory / name, number)]
+    return _latest(found, number)
+
+
+def _latest(entries: list[Entry], number: int) -> list[Entry]:
+    entries.sort(key=lambda entry: entry.at)
+    return entries[max(0, len(entries) - number) :]
+
+
+def _any(_: Entry) -> bool:
+    return True
+
+
+def _read(newest: Path, number: int) -> list[Entry]:
+    lines: list[bytes] = []
+    for path in (newest, *_older(newest)):
+        if len(lines) < number:
+            with suppress(FileNotFoundError):
+                lines = path.read_bytes().splitlines() + lines
+    return [*_entries(lines[max(0, len(lines) - number) :])]
 
 
 def _entries(lines: list[bytes]) -> Iterator[Entry]:

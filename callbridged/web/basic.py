@@ -5,15 +5,22 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import OrderedDict
+from typing import TypeVar
 
 from twisted.internet.interfaces import IReactorTime
 
+from callbridged.web.access import Caller
 from callbridged.web.admins_file import Account
+from daemonkit.networks import network_of
+
+K = TypeVar("K")
 
 #: Seconds after which a password is checked anew.
 LIFETIME = 300.0
 #: How many are remembered.
 MOST = 100
+#: Seconds after which it is said again that somebody uses the API from somewhere.
+SAID_FOR = 24 * 3600.0
 
 
 class Remembered:
@@ -26,6 +33,7 @@ class Remembered:
         self._clock = clock
         self._key = os.urandom(32)
         self._until: OrderedDict[bytes, float] = OrderedDict()
+        self._said: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     def has(self, account: Account, password: str) -> bool:
         """True where this password was right, less than `LIFETIME` ago."""
@@ -33,11 +41,15 @@ class Remembered:
 
     def keep(self, account: Account, password: str) -> None:
         """It was right."""
-        key = self._hash(account, password)
-        self._until[key] = self._clock.seconds() + LIFETIME
-        self._until.move_to_end(key)
-        if len(self._until) > MOST:
-            self._until.popitem(last=False)
+        _put(self._until, self._hash(account, password), self._clock.seconds() + LIFETIME)
+
+    def is_news(self, caller: Caller) -> bool:
+        """True once in `SAID_FOR` for each account and address."""
+        key, now = (caller.name, network_of(caller.peer)), self._clock.seconds()
+        if self._said.get(key, 0.0) > now:
+            return False
+        _put(self._said, key, now + SAID_FOR)
+        return True
 
     def _hash(self, account: Account, password: str) -> bytes:
         parts = account.name.encode(), account.mark, password.encode("utf-8", "surrogatepass")
@@ -45,3 +57,10 @@ class Remembered:
         for part in parts:
             hashed.update(len(part).to_bytes(8, "big") + part)
         return hashed.digest()
+
+
+def _put(times: OrderedDict[K, float], key: K, until: float) -> None:
+    times[key] = until
+    times.move_to_end(key)
+    if len(times) > MOST:
+        times.popitem(last=False)

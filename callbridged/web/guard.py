@@ -48,11 +48,13 @@ class Attempt:
         self.guess.ended("success")
         self.over()
 
-    def failed(self) -> None:
-        """It was wrong."""
-        self.guess.ended("not-authorized")
+    def failed(self) -> bool:
+        """It was wrong. True where a pause begins, which is in the log then."""
+        begins = self.guess.ended("not-authorized")
         if self.turn is not None and self.turn.failed():
             self.guard.say_paused(self.network)
+            begins = True
+        return begins
 
     def over(self) -> None:
         """Nobody can say."""

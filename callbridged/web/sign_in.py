@@ -4,7 +4,7 @@ The page's side::
 
     session = access.session(request)           # None: show the sign-in page
     session = await access.sign_in(request, name, password)    # raises Denied
-    access.sign_out(request)
+    access.sign_out(request, form_token)
     access.check_form(request, session, form_token)             # raises Denied
 
 The API's side::
@@ -100,11 +100,12 @@ class Access:
         self._audit.signed_in(caller, "page")
         return self.sessions.begin(request, account, caller)
 
-    def sign_out(self, request: Request) -> None:
-        """End the session, if there is one. Raises Denied."""
+    def sign_out(self, request: Request, token: str | None) -> None:
+        """End the session, if there is one; ``token`` is that of the form. Raises Denied."""
         access.check_site(request)
         session = self.sessions.find(request)
         if session is not None:
+            access.check_token(request, session.token, token)
             self._audit.signed_out(session.caller)
         self.sessions.end(request)
 
@@ -117,10 +118,10 @@ class Access:
         if account is None or not self._remembered.has(account, password):
             account = await self._authenticate(request, name, password)
             self._remembered.keep(account, password)
-            caller = Caller(account.name, account.role, peer_of(request))
+        caller = Caller(account.name, account.role, peer_of(request))
+        if self._remembered.is_news(caller):
             self._audit.signed_in(caller, "API")
-            return caller
-        return Caller(account.name, account.role, peer_of(request))
+        return caller
 
     def _known(self, name: str) -> Account | None:
         try:
@@ -132,11 +133,7 @@ class Access:
         peer = peer_of(request)
         known = self._known(name)
         shown = "" if known is None else known.name
-        try:
-            attempt = await self._guard.turn(shown or name[:MAX_NAME], peer)
-        except Denied as denied:
-            self._audit.refused(shown, peer, denied.reason)
-            raise
+        attempt = await self._guard.turn(shown or name[:MAX_NAME], peer)
         try:
             account = await self._accounts.check(shown, password)
         except Busy:
@@ -151,8 +148,9 @@ class Access:
             attempt.over()
             raise
         if account is None:
-            attempt.failed()
             self._audit.refused(shown, peer, "wrong name or password")
+            if attempt.failed():
+                self._audit.refused(shown, peer, "paused")
             raise _unauthenticated("The name or the password is wrong.", "wrong")
         attempt.succeeded()
         return account

@@ -17,6 +17,7 @@ from callbridged.config import load
 from callbridged.discovery import FixedAddress
 from callbridged.dns import Resolver
 from callbridged.moving import Plan
+from callbridged.ports import port_tls
 from daemonkit.ini import ConfigurationFault
 from daemonkit.reload import Differences, ReloadFault
 from tests.callbridged.people import MemoryBackend, Threads
@@ -332,3 +333,55 @@ class SectionTests(ReloadCase):
         hook["timeout"] = "2s"
         self.reload(sections)
         self.assertIsNot(self.bridge.users.backend("http:hook"), renewed)
+
+
+class PortTests(ReloadCase):
+    """The ports of our own: web page and metrics."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.port = self.bridge.ports["admin"] = port_tls("admin", self.bridge.config)
+        assert self.port is not None
+
+    def test_certificate(self) -> None:
+        """A port goes on with the new certificate, of [tls], or of its own once it has one."""
+        before = self.port.identity.certificate
+        self.reload()
+        self.assertEqual(self.port.identity.certificate, before)
+        self.ca.issue("cb1", dns=["cb1.example.com"])
+        self.reload()
+        renewed = self.port.identity.certificate
+        self.assertNotEqual(renewed, before)
+        certificate, key = self.ca.issue("web", dns=["web.example.com"])
+        self.reload({"admin": {"certificate": certificate, "private_key": key}})
+        self.assertNotEqual(self.port.identity.certificate, renewed)
+        self.assertIs(self.bridge.ports["admin"], self.port)
+
+    def test_fault(self) -> None:
+        """One that cannot be used is named, and the port goes on as it was."""
+        before = self.port.identity
+        certificate, _ = self.ca.issue("web", dns=["web.example.com"])
+        _, other = self.ca.issue("other", dns=["web.example.com"])
+        changes = {"admin": {"certificate": certificate, "private_key": other}}
+        fault = self.assertRaises(ReloadFault, self.reload, changes)
+        self.assertIn("does not belong to the certificate", str(fault))
+        self.assertIs(self.port.identity, before)
+
+    def test_no_tls(self) -> None:
+        """A port without TLS stays so."""
+        self.assertIsNone(port_tls("metrics", self.bridge.config))
+
+    def test_warning(self) -> None:
+        """A key that everybody may read is in the log."""
+        certificate, key = self.ca.issue("web", dns=["web.example.com"])
+        key.chmod(0o644)
+        with capturedLogs() as logged:
+            self.reload({"admin": {"certificate": certificate, "private_key": key}})
+        self.assertIn("web.key", " ".join(map(str, map(formatEvent, logged))))
+
+    def test_followers(self) -> None:
+        """Whoever follows the configuration gets each new one."""
+        told: list[object] = []
+        self.bridge.followers.append(told.append)
+        self.reload({"admin": {"session_idle": "5m"}})
+        self.assertEqual([one.admin.session_idle for one in told], [300.0])
