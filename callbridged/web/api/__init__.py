@@ -1,15 +1,36 @@
-"""The REST API, shaped like that of Cisco Meeting Server 2.x."""
+"""The REST API, shaped like that of Cisco Meeting Server 2.x.
+
+`resource.py` is HTTP: who asks, for which of the `routes.py`, with which parameters, and what it is
+answered in. Each object is a module with its operations, and knows no HTTP: `xmpp.py`, `system.py`,
+`diagnostics.py`, `users.py`. What they share is pure: `bodies.py` and `parameters.py` read,
+`representation.py` and `failures.py` write, `paging.py` cuts lists.
+"""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from daemonkit.web.pages import Page
+from twisted.internet.threads import deferToThreadPool
+from twisted.web.resource import Resource
+
+from callbridged.web.api.resource import Api
+from callbridged.web.api.routes import make_routes
 
 if TYPE_CHECKING:
     from callbridged.web.site import Parts
 
 
-def make_api(parts: Parts) -> Page:
-    """Answer what is below ``/api``."""
-    return Page()
+def make_api(parts: Parts) -> Resource:
+    """Answer what is served below ``/api``."""
+    reactor = parts.reactor
+    routes = make_routes(
+        parts.bridge,
+        parts.settings,
+        parts.status,
+        parts.alarms,
+        parts.checks,
+        parts.audit,
+        partial(deferToThreadPool, reactor, reactor.getThreadPool()),
+    )
+    return Api(routes, parts.access.caller)

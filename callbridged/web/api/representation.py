@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import cast
-from xml.etree.ElementTree import Element, SubElement, tostring
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 #: What can be answered, the usual one first.
 XML = "text/xml"
@@ -77,8 +77,9 @@ def to_xml(root: Element) -> bytes:
             element.text = _NOT_XML.sub("\ufffd", element.text)
         for key, text in element.items():
             element.set(key, _NOT_XML.sub("\ufffd", text))
+    indent(root)
     document: str = tostring(root, encoding="unicode")
-    return f'<?xml version="1.0"?>\n{document}'.encode()
+    return f'<?xml version="1.0"?>\n{document}\n'.encode()
 
 
 def as_element(name: str, value: Mapping[str, Value]) -> Element:

@@ -76,8 +76,13 @@ class XmlTests(SynchronousTestCase):
         alice = {"id": "alice", "userJid": "alice@example.com", "name": None, "enabled": True}
         self.assertEqual(
             render(XML, "users", {"total": 1, "users": [alice]}).decode(),
-            '<?xml version="1.0"?>\n<users total="1"><user id="alice">'
-            "<userJid>alice@example.com</userJid><enabled>true</enabled></user></users>",
+            '<?xml version="1.0"?>\n'
+            '<users total="1">\n'
+            '  <user id="alice">\n'
+            "    <userJid>alice@example.com</userJid>\n"
+            "    <enabled>true</enabled>\n"
+            "  </user>\n"
+            "</users>\n",
         )
 
     def test_within(self) -> None:
@@ -140,10 +145,15 @@ class FailureTests(SynchronousTestCase):
     def test_xml(self) -> None:
         """Reasons are exactly as CMS writes them, which scripts look for; words come after."""
         self.assertEqual(
-            to_xml(self.failure.as_element()).decode().partition("\n")[2],
-            '<failureDetails><parameterError parameter="domain" error="invalidValue" />'
-            "<userDoesNotExist /><message>domain: it is no name.</message>"
-            "<message>There is no user &lt;bob&gt;.</message></failureDetails>",
+            to_xml(self.failure.as_element()).decode().splitlines()[1:],
+            [
+                "<failureDetails>",
+                '  <parameterError parameter="domain" error="invalidValue" />',
+                "  <userDoesNotExist />",
+                "  <message>domain: it is no name.</message>",
+                "  <message>There is no user &lt;bob&gt;.</message>",
+                "</failureDetails>",
+            ],
         )
 
     def test_json(self) -> None:

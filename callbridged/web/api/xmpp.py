@@ -1,0 +1,110 @@
+"""``/system/configuration/xmpp``: how XMPP servers are found, and who we are to them (step 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from callbridged.settings import Conflict, Settings, SettingsFault
+from callbridged.web.api.failures import INVALID, ApiFailure, Reason, parameter_error
+from callbridged.web.api.operation import Answer, Call, Operation
+from callbridged.web.api.parameters import Boolean, Text
+from callbridged.web.audit import Audit
+
+#: What may be sent; each in as many characters as can be right.
+CANDIDATE = (
+    Text("uniqueName", 63),
+    Text("domain", 255),
+    Text("sharedSecret", 1024),
+    Text("serverAddressOverride", 261, empty=True),
+)
+#: Where the link that is up is not to be waited with until the new one is registered.
+AT_ONCE = Boolean("replaceImmediately")
+
+#: CMS's names -> keys of ``[callbridge]``.
+_KEYS = {
+    "uniqueName": "name",
+    "domain": "domain",
+    "sharedSecret": "secret",
+    "serverAddressOverride": "server_address",
+}
+_NAMES = {key: name for name, key in _KEYS.items()}
+_SECRETS = ("sharedSecret",)
+
+
+class XmppConfiguration:
+    """The object. It is there once, and never shows the secret."""
+
+    def __init__(self, settings: Settings, audit: Audit) -> None:
+        self._settings = settings
+        self._audit = audit
+        change = Operation(self.change, body=(*CANDIDATE, AT_ONCE))
+        #: CMS takes POST as well as PUT.
+        self.operations = {"GET": Operation(self.show), "PUT": change, "POST": change}
+
+    async def show(self, call: Call) -> Answer:
+        """Answer the settings in use. The entity tag is for If-Match of a change."""
+        return Answer("xmpp", self._shown(), etag=self._settings.version)
+
+    async def change(self, call: Call) -> Answer:
+        """Take other settings into use, all of them or none.
+
+        Where somebody else has changed them since the caller has looked (If-Match), none is.
+        """
+        version = self._settings.version
+        if call.if_match is not None and version not in call.if_match:
+            raise _conflict()
+        values = to_keys(call.body)
+        if not values:
+            return Answer(etag=version)
+        before = self._shown()
+        try:
+            await self._settings.change(
+                values,
+                version=None if call.if_match is None else version,
+                at_once=call.body.get(AT_ONCE.name, False),
+            )
+        except Conflict:
+            raise _conflict() from None
+        except SettingsFault as fault:
+            raise settings_failure(fault) from None
+        after = self._shown()
+        changed = {
+            name: (str(before.get(name) or ""), str(after.get(name) or ""))
+            for name in call.body
+            if name in _SECRETS or (name in after and before[name] != after[name])
+        }
+        if changed:
+            self._audit.changed(call.caller, "/system/configuration/xmpp", changed, _SECRETS)
+        return Answer(etag=self._settings.version)
+
+    def _shown(self) -> dict[str, object]:
+        current = self._settings.current()
+        return {
+            "uniqueName": current["name"],
+            "domain": current["domain"],
+            "serverAddressOverride": current["server_address"] or None,
+        }
+
+
+def to_keys(body: Mapping[str, Any]) -> dict[str, str]:
+    """Answer what was sent by the keys of ``[callbridge]``."""
+    return {_KEYS[name]: value for name, value in body.items() if name in _KEYS}
+
+
+def settings_failure(fault: SettingsFault) -> ApiFailure:
+    """Answer the failure for settings that cannot be used: every fault, by CMS's names."""
+    reasons = [
+        parameter_error(_NAMES[key], INVALID, text)
+        if key in _NAMES
+        else Reason("invalidOperation", text)
+        for key, text in fault.faults
+    ]
+    theirs = any(one.parameter for one in reasons)
+    return ApiFailure(HTTPStatus.BAD_REQUEST if theirs else HTTPStatus.CONFLICT, reasons)
+
+
+def _conflict() -> ApiFailure:
+    said = "Somebody has changed the settings meanwhile. Nothing was changed: GET them, and decide."
+    return ApiFailure(HTTPStatus.PRECONDITION_FAILED, (Reason("preconditionFailed", said),))
