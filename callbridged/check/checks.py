@@ -45,8 +45,9 @@ class Checks:
 
     def _running(self, config: Config) -> Running:
         status = self._status()
-        wanted = config.callbridge
-        if (status["callbridge"], status["domain"]) == (wanted.name, wanted.domain):
+        wanted = config.callbridge.name, config.callbridge.domain
+        if wanted == (status["callbridge"], status["domain"]):
             return Running(status)
+        former = [one for one in status["former"] if wanted == (one["callbridge"], one["domain"])]
         # Under another name no link is ours: who has one there is in the way.
-        return Running(down=True)
+        return Running({"links": former}) if former else Running(down=True)

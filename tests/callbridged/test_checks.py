@@ -13,6 +13,8 @@ from callbridged.check import checks
 from callbridged.check.checks import Busy, Checks
 from callbridged.check.running import Running
 
+TARGET = "xmpp1.example.com:5223"
+
 
 def a_config(name: str) -> Any:
     return SimpleNamespace(callbridge=SimpleNamespace(name=name, domain="example.com"))
@@ -22,7 +24,8 @@ class ChecksTests(SynchronousTestCase):
     """One at a time, and whose links they may meet."""
 
     def setUp(self) -> None:
-        self.status = {"callbridge": "cb1", "domain": "example.com", "links": []}
+        self.status: dict[str, Any] = {"callbridge": "cb1", "domain": "example.com"}
+        self.status |= {"links": [], "former": []}
         self.checks = Checks(Clock(), lambda: self.status)
         self.under_way: list[Deferred[str]] = []
         self.told: list[Running] = []
@@ -58,4 +61,13 @@ class ChecksTests(SynchronousTestCase):
         self.run_check("cb2")
         own, other = self.told
         self.assertIs(own.status, self.status)
-        self.assertFalse(other.may_hold("xmpp1.example.com:5223"))
+        self.assertFalse(other.may_hold(TARGET))
+
+    def test_former_links(self) -> None:
+        """While the Call Bridge moves, links under the former name are ours as well."""
+        former = {"callbridge": "cb0", "domain": "example.com", "target": TARGET}
+        self.status["former"] = [{**former, "last_error": None, "clock_skew": 3}]
+        self.run_check("cb0")
+        (running,) = self.told
+        self.assertTrue(running.may_hold(TARGET))
+        self.assertEqual(running.clock_skew(TARGET), 3)

@@ -109,7 +109,7 @@ def _put(parent: Element, key: str, value: Value) -> None:
     elif _is_list(value):
         into = parent if parent.tag == key else SubElement(parent, key)
         for item in cast(Sequence[Value], value):
-            _put(into, key.removesuffix("s"), item)
+            _put(into, key.removesuffix("s") or key, item)
     else:
         SubElement(parent, key).text = _text(value)
 

@@ -87,11 +87,11 @@ class XmlTests(SynchronousTestCase):
 
     def test_within(self) -> None:
         """Lists and objects within an object are elements of their own."""
-        value = {"warnings": ["a", "b"], "reload": {"ok": False}, "links": []}
+        value = {"warnings": ["a", "b"], "reload": {"ok": False}, "links": [], "s": [1]}
         self.assertEqual(
             ElementTree.tostring(as_element("status", value)).decode(),
             "<status><warnings><warning>a</warning><warning>b</warning></warnings>"
-            "<reload><ok>false</ok></reload><links /></status>",
+            "<reload><ok>false</ok></reload><links /><s><s>1</s></s></status>",
         )
 
     @given(OBJECTS)
