@@ -12,6 +12,7 @@ from collections.abc import Hashable
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from callbridged.attempt import waiting
 from callbridged.events import ACCOUNT_PAUSED
 from daemonkit.networks import network_of
 from daemonkit.throttle import Refused, Throttle, Turn
@@ -84,7 +85,8 @@ class Guessing:
             raise TooManyFailures("too many wait for their turns after failed logins")
         self._waiting += 1
         try:
-            return await self._throttle.turn(key)
+            with waiting("pause"):
+                return await self._throttle.turn(key)
         except Refused as refused:
             self.refused += 1
             what = "logins of this account are paused after" if refused.paused else "there were"

@@ -41,6 +41,7 @@ from callbridged.welcome import Welcome
 from daemonkit.logging.context import about
 from daemonkit.login_record import MAX_NAME
 from daemonkit.units import format_duration
+from daemonkit.waits import Waits
 
 #: Seconds for an exchange: what a server may ask for at most, and what it gets unasked.
 MAX_SECONDS = 120.0
@@ -76,7 +77,7 @@ class _Session:
     welcome: Welcome
     peer: str | None
     guess: Guess | None
-    began: float
+    waits: Waits
     ends: float
     timer: IDelayedCall | None = None
     #: The answer that is being worked on.
@@ -248,7 +249,6 @@ class LoginService:
                 guess,
             )
             exchange = MECHANISMS[name].begin(terms)
-        now = self._clock.seconds()
         seconds = MAX_SECONDS if request.deadline is None else min(request.deadline, MAX_SECONDS)
         session = _Session(
             link,
@@ -260,8 +260,8 @@ class LoginService:
             Welcome(means, request.session, request.peer, request.token),
             request.peer,
             guess,
-            now,
-            now + seconds,
+            Waits(self._clock),
+            self._clock.seconds() + seconds,
         )
         session.timer = self._clock.callLater(seconds, self._end, session, "timeout")
         self._links.setdefault(link, _Link()).sessions[session.id] = session
@@ -286,7 +286,8 @@ class LoginService:
 
     async def _step(self, session: _Session, element: Element) -> LoginReply:
         """Answer what to say to a message; ends the session unless it goes on."""
-        ATTEMPT.set(Attempt(session.peer, session.mechanism, session.ends))
+        ATTEMPT.set(Attempt(session.peer, session.mechanism, session.ends, session.waits))
+        session.waits.turn_to(None)
         about(login=session.id, peer=session.peer)
         why, reason, unlogged = "", None, ""
         if session.guess is not None:
@@ -298,6 +299,7 @@ class LoginService:
                     session.guess.hold()
                 if session.exchange is not None and session.exchange.username:
                     await session.welcome.begun(session.exchange.username)
+                session.waits.turn_to("client")
                 return LoginReply(session.id, sasl_message("challenge", answer.data))
             reply = await session.welcome.reply(answer)
         except CancelledError:
@@ -358,7 +360,7 @@ class LoginService:
             del self._links[session.link]
         known = outcome == "success" and session.mechanism != "ANONYMOUS"
         claimed = session.exchange.username if session.exchange else ""
-        seconds = self._clock.seconds() - session.began
+        seconds, waited = session.waits.total(), session.waits.by_whom()
         self.log.info(
             LOGIN_SUCCEEDED if known else LOGIN_ENDED,
             step=Step.LOGIN,
@@ -380,6 +382,7 @@ class LoginService:
             domain=session.domain,
             user=(reply.username if reply else None) or claimed,
             seconds=seconds,
+            waited=waited,
             guest=reply is not None and reply.report,
             text=why or unlogged,
             reason=reason,

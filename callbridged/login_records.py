@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from bridgewire.steps import Reason, Step
@@ -28,6 +29,7 @@ class LoginRecords:
         domain: str,
         user: str = "",
         seconds: float = 0.0,
+        waited: Mapping[str, float] | None = None,
         guest: bool = False,
         text: str = "",
         reason: Reason | None = None,
@@ -49,6 +51,7 @@ class LoginRecords:
             step="" if reason is None else str(Step.LOGIN),
             reason="" if reason is None else str(reason),
             text=text[:MAX_TEXT],
+            waited=waited,
         )
         self.rates.add(record)
         self.feed.add(record)

@@ -21,8 +21,8 @@ class LoginRecord:
     ``login``: the ``session`` of the messages on the link, which is the same in both daemons.
     ``user``: the localpart of who is in, or is claimed to be. ``asked``: the Call Bridges that
     xmppd asked, in turn; or the XMPP server that asked callbridged. ``outcome``: ``success``, or
-    what it failed with. ``waited``: for whom xmppd waited, in seconds, out of ``seconds``.
-    ``link``: how many of those for Call Bridges were on the link.
+    what it failed with. ``waited``: for whom it was waited (`daemonkit.waits.Whom`), in
+    seconds, out of ``seconds``. ``link``: how many of those for Call Bridges were on the link.
     """
 
     ended: datetime

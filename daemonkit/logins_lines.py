@@ -15,6 +15,7 @@ _ID = 8
 #: Milliseconds from which on it is worth saying who was waited for.
 _SLOW = 1000
 _FOR = {
+    "backend": "the user backend",
     "callbridge": "the Call Bridge",
     "client": "the client",
     "pause": "its turn, after failed logins",

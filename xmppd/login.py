@@ -23,8 +23,8 @@ from bridgewire.namespaces import SASL
 from bridgewire.sasl import WireFault, failure_condition
 from bridgewire.session_end import SessionEnded
 from bridgewire.steps import Reason, Step, StepFailure
+from daemonkit.waits import Waits
 from xmppd.troubles import Recent, Trouble
-from xmppd.waits import Waits
 
 #: What clients are offered until a Call Bridge has said what it serves.
 DEFAULT_MECHANISMS = frozenset({"SCRAM-SHA-256", "PLAIN"})

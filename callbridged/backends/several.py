@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from zope.interface import alsoProvides, implementer, noLongerProvides
 
 from bridgewire.steps import Reason, Step, StepFailure
+from callbridged.attempt import waiting as waiting_for
 from callbridged.backends import (
     AccountRefused,
     BackendFault,
@@ -213,7 +214,9 @@ class SeveralBackends(MultiService):
                     member = waiting.popleft()
                     race.start(member, question)
                     patience = member.breaker.patience if waiting else None
-                for member, outcome in await race.outcomes(patience):
+                with waiting_for("backend"):
+                    outcomes = await race.outcomes(patience)
+                for member, outcome in outcomes:
                     if isinstance(outcome, Failure):
                         why = unavailable[member.name] = self._why_not(member.name, outcome)
                         self._note(member, "" if outcome.check(BrokenAccount) else why)

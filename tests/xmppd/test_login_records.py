@@ -1,4 +1,4 @@
-"""Tests of what xmppd records of a login that has ended, and of `xmppd.waits`."""
+"""Tests of what xmppd records of a login that has ended, and of `daemonkit.waits`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from bridgewire.namespaces import SASL
 from bridgewire.sasl import sasl_failure, sasl_message
 from bridgewire.steps import Reason
 from daemonkit.login_record import LoginRecord
+from daemonkit.waits import Waits
 from tests.xmppd.test_client_stream import AUTH, Bridge, ClientCase
 from tests.xmppd.test_failed_logins import MOST, FailedLoginsCase
 from tests.xmppd.test_sasl2 import AUTHENTICATE
-from xmppd.waits import Waits
 
 RESPONSE = f"<response xmlns='{SASL}'>AA==</response>"
 

@@ -6,9 +6,10 @@ from typing import Literal
 
 from twisted.internet.interfaces import IReactorTime
 
-#: ``pause``: its turn, after failed logins; ``room``: a Call Bridge that has room for it;
-#: ``callbridge``: the answer of one; ``client``: the client's next message.
-Whom = Literal["pause", "room", "callbridge", "client"]
+#: ``pause``: its turn, after failed logins; ``client``: the client's next message. In xmppd:
+#: ``room``: a Call Bridge that has room for it; ``callbridge``: the answer of one. In callbridged:
+#: ``backend``: what user backends say.
+Whom = Literal["pause", "room", "callbridge", "backend", "client"]
 #: Seconds; less is not worth a word.
 _NOTHING = 0.0005
 
