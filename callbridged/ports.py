@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bridgewire import tls
-from bridgewire.identity import load_identity
 from callbridged.config import Config
 
 #: What to do about one that it may not have. (``SocketBindAllow=`` in packaging/systemd.)
@@ -26,4 +25,4 @@ def port_tls(section: str, config: Config) -> tls.Connections | None:
         if section != "admin":
             return None
         certificate, private_key = config.tls.certificate, config.tls.private_key
-    return tls.client_server(load_identity(certificate, private_key), alpn=b"http/1.1")
+    return tls.web_server(certificate, private_key)

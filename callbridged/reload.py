@@ -30,6 +30,8 @@ _FIXED: Mapping[str, tuple[str, ...]] = {
     "admin": ("listen",),
     "metrics": ("listen",),
 }
+#: What the metrics port is made with, if it is with TLS.
+_OF_METRICS = ("certificate", "private_key")
 
 log = Logger()
 
@@ -91,15 +93,19 @@ def read_certificates(
 def settle(old: Config, new: Config) -> tuple[Config, Differences]:
     """Answer what of ``new`` can be in use without a restart, with the rest of ``old``."""
 
+    fixed = dict(_FIXED)
+    if (old.metrics.certificate is None) != (new.metrics.certificate is None):
+        fixed["metrics"] += _OF_METRICS
+
     def is_fixed(setting: Setting) -> bool:
-        return setting.key in _FIXED.get(setting.section, ())
+        return setting.key in fixed.get(setting.section, ())
 
     def settled(section: str) -> Any:
-        kept = {key: getattr(getattr(old, section), key) for key in _FIXED[section]}
+        kept = {key: getattr(getattr(old, section), key) for key in fixed[section]}
         return replace(getattr(new, section), **kept)
 
     differences = compare(old.settings, new.settings, is_fixed)
-    sections = {section: settled(section) for section in _FIXED}
+    sections = {section: settled(section) for section in fixed}
     return replace(new, **sections, settings=differences.settings), differences
 
 

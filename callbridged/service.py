@@ -31,6 +31,7 @@ from callbridged.events import (
     OFFER_TAKEN,
 )
 from callbridged.link_interface import State
+from callbridged.metrics_port import MetricsService
 from callbridged.settings import Load, Settings
 from callbridged.status import Status
 from daemonkit.control import ControlService
@@ -156,6 +157,7 @@ def make_service(reactor: Any, config: Config, load: Load, log: Log | None = Non
         Beginning(config, bridge.warnings),
         bridge,
         alarms,
+        MetricsService(reactor, bridge, reload, alarms),
         ControlService(
             reactor,
             config.callbridge.control_socket,
