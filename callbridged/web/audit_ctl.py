@@ -48,11 +48,11 @@ def audit(options: argparse.Namespace) -> None:
     show(
         options,
         [entry.as_json() for entry in entries],
-        lambda: table(("time", "who", "from", "", ""), map(_row, entries)),
+        lambda: table(("time", "who", "from", "action", "what"), map(_row, entries)),
     )
 
 
 def _row(entry: Entry) -> tuple[str, str, str, str, str]:
     who = entry.who or "(unknown)"
     said = f"{entry.what}: {entry.shown}" if entry.values else entry.what
-    return entry.at, who, entry.peer or "this host", entry.action, said
+    return entry.at, who, entry.peer, entry.action, said
