@@ -10,7 +10,7 @@ from callbridged.alarms.settings import AlarmSettings, read_alarms
 from callbridged.backends import BackendFault, ConfiguredBackend, configured
 from callbridged.config_admin import AdminSettings, read_admin
 from callbridged.guessing import FAILED_LOGINS
-from callbridged.overlay import KEYS, NAME, SECTION, Overlay, read_overlay
+from callbridged.overlay import KEYS, NAME, SECTION, NotAllowed, Overlay, read_overlay
 from callbridged.scram_keys import normal_password
 from daemonkit.hosts import HostPort, parse_domain, parse_host_port, parse_label
 from daemonkit.ini import ConfigurationFault, IniReader, Section, Setting, find_socket
@@ -197,14 +197,27 @@ def load(
     return config
 
 
+def overlay_path(path: Path, text: str | None = None) -> Path:
+    """Answer where the overlay of a file is. ``text`` as for `load`.
+
+    Raises:
+        ConfigurationFault: the file cannot be read.
+    """
+    return _overlay_path(IniReader(path, check_files=False, text=text))
+
+
+def _overlay_path(reader: IniReader) -> Path:
+    return reader.peek("callbridge").directory("state_directory", _DEFAULT_STATE) / NAME
+
+
 def _lay_over(reader: IniReader, overlay: Overlay | None) -> None:
     if overlay is None:
-        state = reader.peek("callbridge").directory("state_directory", _DEFAULT_STATE)
+        path = _overlay_path(reader)
         try:
-            overlay = read_overlay(state)
+            overlay = read_overlay(path.parent)
         except ConfigurationFault as fault:
-            if reader.findings.check_files:
-                source = Overlay(state / NAME).source
+            if reader.findings.check_files or not isinstance(fault, NotAllowed):
+                source = Overlay(path).source
                 reader.findings.faults += (replace(one, source=source) for one in fault.faults)
             else:
                 reader.findings.warnings += fault.each

@@ -7,17 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bridgewire.steps import describe_error
-from callbridged import ending_ctl, guessing_ctl, users
+from callbridged import config_ctl, ending_ctl, guessing_ctl, users
 from callbridged.alarms.ctl import add_alarms_command, status_lines_of
 from callbridged.check import ctl as check_ctl
-from callbridged.config import DEFAULT_PATH, NO_GUESTS, control_socket, load
+from callbridged.config import DEFAULT_PATH, NO_GUESTS, control_socket
 from callbridged.setup.ctl import add_setup_command
 from callbridged.web import admin_ctl, audit_ctl
 from daemonkit.calling import call
 from daemonkit.ctl import Frame, show
 from daemonkit.logins_ctl import add_logins_command
 from daemonkit.reload_ctl import add_reload_command, describe_reload
-from daemonkit.terminal import paint, pairs, table, wrapped
+from daemonkit.terminal import paint, pairs, wrapped
 
 EXAMPLES = """\
 examples:
@@ -64,7 +64,7 @@ def make_frame() -> Frame:
     frame.command("status", status, "the links to XMPP servers, and who can log in")
     add_alarms_command(frame)
     check_ctl.add_commands(frame)
-    frame.command("config", config, "every setting, its value and where it comes from")
+    config_ctl.add_commands(frame)
     add_reload_command(frame, control_socket)
     frame.command(
         "reconnect", reconnect, "give each link that is up a newer one", details=_ON_RECONNECTION
@@ -84,17 +84,6 @@ def status(options: argparse.Namespace) -> None:
     """``status``."""
     answer = call(control_socket(options.config), "status")
     show(options, answer, lambda: status_lines(answer))
-
-
-def config(options: argparse.Namespace) -> None:
-    """``config``."""
-    settings = load(options.config, check_files=False).settings
-    answer = [
-        {"section": one.section, "key": one.key, "value": one.value, "origin": one.origin}
-        for one in settings
-    ]
-    rows = [(f"[{one.section}] {one.key}", one.value, one.origin) for one in settings]
-    show(options, answer, lambda: table(("Setting", "Value", "From"), rows))
 
 
 def reconnect(options: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ nobody else needs to read it.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,7 @@ _HEADING = """\
 # those of its configuration file. `callbridgectl config reset` takes them out.
 
 """
+_NOT_ALLOWED = "this user may not read it. Run this as root."
 _COMMENT = re.compile(r"(?:^|\s);")
 
 
@@ -35,6 +37,10 @@ class ValueFault(Exception):
     def __init__(self, faults: Iterable[tuple[str, str]]) -> None:
         self.faults = tuple(faults)
         super().__init__(" ".join(f"{key}: {text}" for key, text in self.faults))
+
+
+class NotAllowed(ConfigurationFault):
+    """This user may not read the file."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,11 @@ class Overlay:
         reader.finish()
         entries = parse(self.text).sections.get(SECTION, {})
         return {key: entry.value for key, entry in entries.items()}
+
+    @property
+    def keys(self) -> list[str]:
+        """Answer what is set, also where the file was damaged."""
+        return [key for key in KEYS if key in parse(self.text).sections.get(SECTION, {})]
 
     def with_values(self, values: Mapping[str, str]) -> Overlay:
         """Answer it with these values; the others stay.
@@ -91,19 +102,28 @@ class Overlay:
         return replace(self, text=text)
 
 
-def read_overlay(state_directory: Path) -> Overlay:
-    """Answer the overlay in a state directory. Raises ConfigurationFault where it is not readable.
+def read_overlay(state_directory: Path, *, damaged: bool = False) -> Overlay:
+    """Answer the overlay in a state directory.
 
-    Whether what is in it makes sense shows `callbridged.config.load`.
+    Whether what is in it makes sense shows `callbridged.config.load`. ``damaged``: what cannot be
+    read counts as empty, for who is about to take it away.
+
+    Raises:
+        ConfigurationFault: it cannot be read; NotAllowed: by this user.
     """
     path = state_directory / NAME
     try:
         there = path.exists()
     except PermissionError:
-        raise ConfigurationFault(
-            path, [Fault("this user may not look for it. Run this as root.")]
-        ) from None
-    return Overlay(path, read_text(path) if there else "")
+        raise NotAllowed(path, [Fault(_NOT_ALLOWED)]) from None
+    if there and not os.access(path, os.R_OK):
+        raise NotAllowed(path, [Fault(_NOT_ALLOWED)])
+    try:
+        return Overlay(path, read_text(path) if there else "")
+    except ConfigurationFault:
+        if damaged:
+            return Overlay(path)
+        raise
 
 
 def _fault(key: str, value: str) -> str:

@@ -143,19 +143,25 @@ class Settings:
     async def reset(self, keys: Iterable[str] = KEYS) -> Outcome:
         """Let what the ini file says be in use again. Raises SettingsFault."""
         gone = tuple(keys)
-        return await self._replace(lambda there: there.without(gone), None, at_once=False)
+        return await self._replace(
+            lambda there: there.without(gone), None, at_once=False, damaged=set(gone) >= set(KEYS)
+        )
 
-    def _overlay(self) -> Overlay:
-        return read_overlay(self._state_directory)
+    def _overlay(self, damaged: bool = False) -> Overlay:
+        return read_overlay(self._state_directory, damaged=damaged)
 
     def _read(self, overlay: Overlay) -> Fresh:
         return read(lambda: self._load(overlay=overlay), self._bridge, self._log)
 
     async def _replace(
-        self, edit: Callable[[Overlay], Overlay], version: str | None, at_once: bool
+        self,
+        edit: Callable[[Overlay], Overlay],
+        version: str | None,
+        at_once: bool,
+        damaged: bool = False,
     ) -> Outcome:
         def prepare() -> tuple[Overlay, Fresh]:
-            before = self._overlay()
+            before = self._overlay(damaged)
             after = edit(before)
             fresh = self._read(after)
             _write(after)

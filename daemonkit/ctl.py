@@ -72,6 +72,10 @@ class Frame:
         )
         return parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
+    def below(self, command: argparse.ArgumentParser) -> Group:
+        """Answer the place for further commands below one that is a command by itself, too."""
+        return command.add_subparsers(title="commands", metavar="COMMAND")
+
     def command(
         self, name: str, run: Command, about: str, *, within: Group = None, details: str = ""
     ) -> argparse.ArgumentParser:

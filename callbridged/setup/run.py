@@ -15,6 +15,7 @@ from callbridged.check.run import run_check
 from callbridged.check.trace import Trace
 from callbridged.config import Config, load
 from callbridged.setup import certificates
+from callbridged.setup.overlaid import Overlaid
 from callbridged.setup.secret import Secret
 from callbridged.setup.server import server_address
 from callbridged.setup.wishes import Wishes, gather, shipped
@@ -45,13 +46,15 @@ def run(options: Namespace) -> int:
     join = None if options.join is None else load_join(options.join, "callbridge", time.time())
     text = read_text(ini) if ini.exists() else _NEW
     draft = ini_edit.put(text, options.set)  # says where the files are
-    secret = Secret(ini, draft)
-    wishes = gather(options, draft, join, has_secret=bool(secret.there))
+    overlaid = Overlaid(ini, draft)
+    secret = Secret(ini, draft, overlaid)
+    wishes = gather(options, overlaid.over(draft), join, has_secret=bool(secret.there))
     changes = Changes(replace=options.replace)
-    text, note = _plan_settings(changes, options, text, wishes)
-    config = load(ini, check_files=False, text=text)
+    text, note = _plan_settings(changes, options, text, wishes, overlaid)
+    config = load(ini, check_files=False, text=text, overlay=overlaid.left)
     to_do = certificates.plan(changes, config, wishes)
     secret.plan(changes, wishes.secret)
+    overlaid.plan(changes)
     password = _plan_user(changes, config, options)
     if join is not None and options.join != STDIN:
         changes.add(options.join, "taken over, and deleted", options.join.unlink)
@@ -74,7 +77,7 @@ def run(options: Namespace) -> int:
 
 
 def _plan_settings(
-    changes: Changes, options: Namespace, text: str, wishes: Wishes
+    changes: Changes, options: Namespace, text: str, wishes: Wishes, overlaid: Overlaid
 ) -> tuple[str, str]:
     """Answer the new text of the ini file, and a note about it."""
     values = [
@@ -84,7 +87,11 @@ def _plan_settings(
     told: list[Value] = list(options.set)
     if options.server_address:
         told.append(Value("callbridge", "server_address", options.server_address))
-    draft = load(options.config, check_files=False, text=ini_edit.put(text, [*values, *told]))
+    replace: bool = options.replace
+    values = [one for one in values if not overlaid.decides(changes, one, gives_way=replace)]
+    told = [one for one in told if not overlaid.decides(changes, one, gives_way=True)]
+    draft_text = ini_edit.put(text, [*values, *told])
+    draft = load(options.config, check_files=False, text=draft_text, overlay=overlaid.left)
     found, note = server_address(draft, wishes.server)
     values += found
     came = shipped(options.config, ini_edit.put(text, told))

@@ -22,6 +22,7 @@ from callbridged.check.report import Outcome, Report, Walk
 from callbridged.config import Config, load
 from callbridged.ctl import main
 from callbridged.dns import Answer
+from callbridged.overlay import Overlay
 from callbridged.setup import run, server
 from tests.support.ca import CertificateAuthority
 
@@ -194,6 +195,63 @@ class SetupTests(SynchronousTestCase):
             if key != "callbridge.secret_file"), expect=1,
         )  # fmt: skip
         self.assertIn("has another secret in it. Take it out", said)
+
+    def overlay(self, **values: str) -> Path:
+        """Let these be set on the web page."""
+        overlay = Overlay(self.inside / "state" / "overlay.ini").with_values(values)
+        overlay.path.parent.mkdir(exist_ok=True)
+        overlay.write()
+        return overlay.path
+
+    def test_set_on_the_page(self) -> None:
+        """What the page has set as it is wished stays there, and the ini file as it is."""
+        self.setup_ctl(f"--join={self.file}")
+        self.overlay(name="cb1", domain="example.com", secret=SECRET)
+        self.ini.write_text(self.ini.read_text().replace("name = cb1", "name = cb0"))
+        (self.inside / "secret").write_text("another\n")
+        before = self.files()
+        self.setup_ctl()
+        self.setup_ctl(f"--join={self.write_join()}", "--replace")
+        before = {**before, "tls/callbridge.crt": b"", "tls/callbridge.key": b""}
+        after = {**self.files(), "tls/callbridge.crt": b"", "tls/callbridge.key": b""}
+        self.assertEqual(after, before)
+
+    def test_set_otherwise_on_the_page(self) -> None:
+        """What the page has set otherwise is in the way; all of it is told, and no secret."""
+        self.setup_ctl(f"--join={self.file}")
+        path = self.overlay(name="cb2", secret="swordfish")
+        before = self.files()
+        said = self.setup_ctl(f"--join={self.write_join()}", expect=1)
+        for words in (
+            f"{path} has [callbridge] name = cb2, set on the web page",
+            "callbridgectl config reset name takes it out, or add --replace",
+            f"{path} has another secret, set on the web page",
+        ):
+            self.assertIn(words, said)
+        self.assertNotIn("swordfish", said)
+        self.assertEqual(self.files(), before)
+
+    def test_replace_on_the_page(self) -> None:
+        """With --replace it gives way, and so it does to an address that is asked for."""
+        self.setup_ctl(f"--join={self.file}")
+        path = self.overlay(
+            name="cb2", domain="example.net", secret="swordfish", server_address="192.0.2.7"
+        )
+        said = self.setup_ctl("--server-address=192.0.2.8", "--name=cb2", "--domain=example.net")
+        self.assertIn("sets server_address no longer", " ".join(said.split()))
+        config, _, _ = self.checked[-1]
+        self.assertEqual(str(config.callbridge.server_address), "192.0.2.8")
+        self.setup_ctl(f"--join={self.write_join()}", "--replace")
+        self.assertFalse(path.exists())
+        config, _, _ = self.checked[-1]
+        self.assertEqual((config.callbridge.name, config.callbridge.domain), ("cb1", "example.com"))
+        self.assertEqual(config.callbridge.secret, SECRET)
+
+    def test_damaged_overlay(self) -> None:
+        """An overlay that was damaged by hand is told."""
+        self.setup_ctl(f"--join={self.file}")
+        self.overlay(name="cb1").write_text("[callbridge]\nnames = cb1\n")
+        self.assertIn("overlay.ini cannot be used", self.setup_ctl(expect=1))
 
     def test_without_certificate(self) -> None:
         """Where the join file has no certificate, a request is made, and nothing checked yet."""

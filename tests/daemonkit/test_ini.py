@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daemonkit.ini import ConfigurationFault, IniReader, Section, Setting, find_socket
+from daemonkit.ini import ConfigurationFault, IniReader, Section, Setting, Source, find_socket
 
 
 class IniTestCase(SynchronousTestCase):
@@ -83,6 +83,58 @@ class GetterTests(IniTestCase):
                 ("secret", "(hidden)", "line 3"),
             ],
         )
+
+
+class LayOverTests(IniTestCase):
+    """Values of another file that win."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.source = Source("page", self.directory / "page.ini", "Or remove it.")
+
+    def lay_over(self, text: str, over: str) -> Section:
+        section = self.read(text)
+        self.reader.lay_over(over, self.source, {"s": ("text", "wait", "secret")})
+        return section
+
+    def test_wins(self) -> None:
+        """They count, and say where they are from, and what would count without them."""
+        section = self.lay_over("text = a\nwait = 1s\n", "[s]\n\nwait = 2s\nsecret = hush\n")
+        self.assertEqual(section.text("text"), "a")
+        self.assertEqual(section.duration("wait", 3.0, minimum=0.1, maximum=9.0), 2.0)
+        self.assertEqual(section.secret("secret"), "hush")
+        self.reader.finish()
+        self.assertEqual(
+            [(one.origin, one.line, one.instead_of) for one in self.reader.findings.settings],
+            [("line 2", 2, None), ("page", 3, "1s"), ("page", 4, "")],
+        )
+
+    def test_ahead(self) -> None:
+        """A look at a value ahead of its time notes nothing."""
+        section = self.read("wait = long\n")
+        self.assertEqual(self.reader.peek("s").text("wait"), "long")
+        self.assertEqual(self.reader.peek("none").text("wait", "x"), "x")
+        self.assertEqual((self.reader.findings.faults, self.reader.findings.settings), ([], []))
+        self.assertEqual(section.known, [])
+
+    def test_faults(self) -> None:
+        """Faults name the file that they are in, and those of the first file come first."""
+        section = self.lay_over("wait = x\n", "[s]\nwait = y\nwaits = 1s\n[t]\nnonsense\n")
+        section.duration("wait", 1.0, minimum=0.1, maximum=9.0)
+        fault = self.assertRaises(ConfigurationFault, self.reader.finish)
+        page = self.source.path
+        beginnings = (
+            f"{self.path}, line 2: [s] wait: 'x'",
+            f"{page}, line 2: [s] wait: 'y'",
+            f"{page}, line 3: [s] waits cannot be here. Did you mean wait?",
+            f"{page}, line 4: [t] cannot be here. There are: s.",
+            f"{page}, line 5: this is neither",
+        )
+        self.assertEqual(len(fault.each), len(beginnings))
+        for one, beginning in zip(fault.each, beginnings, strict=True):
+            self.assertTrue(one.startswith(beginning), one)
+            self.assertEqual(one.endswith(" Or remove it."), str(page) in one)
+        self.assertEqual([one.setting for one in fault.faults[:3]], ["[s] wait", "[s] wait", ""])
 
 
 class NamedSectionTests(IniTestCase):
