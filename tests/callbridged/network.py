@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -87,10 +88,15 @@ class Server(Protocol):
     def __init__(self, network: Network) -> None:
         self._network = network
         self._heard = b""
+        #: The name that the header asks for.
+        self.called = ""
         self.lost = False
 
     def dataReceived(self, data: bytes) -> None:
         self._heard += data
+        asked = re.search(rb"\bto='(\w+)\.", self._heard) if not self.called else None
+        if asked:
+            self.called = asked[1].decode()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         self.lost = True
@@ -164,16 +170,29 @@ class Network(MemoryReactorClock):
             self.advance(min(step, end - self.seconds()))
             self.settle()
 
-    def _dial(self, address: str) -> Sequence[Any]:
-        for index in reversed(range(len(self.tcpClients))):
-            if self.tcpClients[index][0] == address:
-                return (*self.tcpClients[index], self.connectors[index])
-        raise AssertionError(f"nobody dialled {address}")
+    def _dial(self, address: str, before: int = 0) -> Sequence[Any]:
+        found = [
+            (*client, connector)
+            for client, connector in zip(self.tcpClients, self.connectors, strict=True)
+            if client[0] == address
+        ]
+        assert len(found) > before, f"nobody dialled {address}"
+        return found[-1 - before]
 
-    def accept(self, host: str, identity: Any = None, plain: bool = False) -> Server:
-        """Accept the last connection to ``host``, with TLS unless ``plain``."""
+    def given_up(self, host: str, before: int = 0) -> bool:
+        """True where nobody waits any more for the connection that `accept` would take."""
+        stopped: bool = self._dial(HOSTS[host], before)[-1].stoppedConnecting
+        return stopped
+
+    def accept(
+        self, host: str, identity: Any = None, plain: bool = False, before: int = 0
+    ) -> Server:
+        """Accept the last connection to ``host``, or the one so many ``before`` it.
+
+        With TLS unless ``plain``.
+        """
         address = HOSTS[host]
-        client = self._dial(address)[2].buildProtocol(IPv4Address("TCP", address, 5223))
+        client = self._dial(address, before)[2].buildProtocol(IPv4Address("TCP", address, 5223))
         server = Server(self)
         end: Any = server
         if not plain:

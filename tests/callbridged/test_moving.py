@@ -18,6 +18,7 @@ from daemonkit.hosts import HostPort
 from tests.callbridged.network import HOSTS, Network, Server, Zone, settings
 from tests.callbridged.test_links import NO_RECORD, ONE, THREE, TWO, at
 from tests.callbridged.test_registration import Delegate
+from tests.callbridged.test_renewal import Slow
 from tests.callbridged.test_retry import Highest
 
 #: A little more than a refusal waits.
@@ -205,6 +206,25 @@ class MovedTests(MovingCase):
         self.assertEqual((self.using(), self.states()[1]), ([], {}))
         self.refuse(TWO, "not-authorized")
         self.assertEqual(self.links.registered, 0)
+
+    def test_at_once_at_the_same_server(self) -> None:
+        """Also then the new link takes the place of the former one, which drains."""
+        self.up()
+        self.move(ONE, by_srv=True, at_once=True)
+        self.assertEqual(self.greet(ONE)[1], self.successor())
+        self.assertEqual(self.states()[1], {"xmpp1": "registered"})
+
+    def test_offer_first(self) -> None:
+        """The former link takes logins until the new server knows what its link is for."""
+        self.delegate = slow = Slow()
+        self.up()
+        slow.offers[0].callback(None)
+        self.move(TWO)
+        self.network.accept(TWO).register()
+        self.assertEqual(slow.draining, [])
+        slow.offers[1].callback(None)
+        self.network.settle()
+        self.assertEqual(len(slow.draining), 1)
 
     def test_at_once_after_all(self) -> None:
         """It can be asked for while they move."""
