@@ -58,7 +58,10 @@ def bridges(site: Site) -> list[CallBridge]:
         here = {"callbridge": {"server_address": "127.0.0.1:1", **settings.get("callbridge", {})}}
         return site.bridge(name, settings={**settings, **here})
 
+    damaged = bridge("inside-overlay", {})
+    (damaged.directory / "overlay.ini").write_text("[callbridge]\nnames = cb1\n")
     return [
+        damaged,
         bridge("inside-idle", {}),
         bridge("inside-key", {"link": {"ping_intervall": "3s"}}),
         bridge("inside-secret", {"callbridge": {"secret_file": empty}}),
@@ -96,6 +99,11 @@ class DownTests(FaultCase):
     def test_key(self, row: Row) -> None:
         """A key is misspelt."""
         self.shows(row, seen()["inside-key"])
+
+    @provokes("callbridgectl", "overlay.ini cannot be used")
+    def test_overlay(self, row: Row) -> None:
+        """What the page has set was edited by hand, wrongly."""
+        self.shows(row, seen()["inside-overlay"])
 
     @provokes("callbridgectl", "has 0 lines. Put the secret into it, in one line.")
     def test_secret(self, row: Row) -> None:
