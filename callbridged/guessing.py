@@ -99,6 +99,11 @@ class Guessing:
         """True where the account has logged in from there before."""
         return (username, network) in self._known
 
+    def ready(self, username: str, network: str) -> bool:
+        """True where a login would be looked at at once, with nobody guessing."""
+        key = (username, network) if self.knows(username, network) else username
+        return self._throttle.ready(key)
+
     def succeeded(self, username: str, network: str) -> None:
         """Somebody has logged in from there, and may do so while others guess elsewhere."""
         self._known[username, network] = None

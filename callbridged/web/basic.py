@@ -24,9 +24,10 @@ SAID_FOR = 24 * 3600.0
 
 
 class Remembered:
-    """By a hash of account and password, with a key that this process alone has.
+    """By a hash of account, password and network, with a key that this process alone has.
 
-    The account's mark is part of it: with another password, or role, nothing is remembered.
+    The account's mark is part of it: with another password, or role, nothing is remembered. And for
+    who guesses from elsewhere nothing is.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
@@ -35,13 +36,13 @@ class Remembered:
         self._until: OrderedDict[bytes, float] = OrderedDict()
         self._said: OrderedDict[tuple[str, str], float] = OrderedDict()
 
-    def has(self, account: Account, password: str) -> bool:
+    def has(self, account: Account, password: str, peer: str) -> bool:
         """True where this password was right, less than `LIFETIME` ago."""
-        return self._until.get(self._hash(account, password), 0.0) > self._clock.seconds()
+        return self._until.get(self._hash(account, password, peer), 0.0) > self._clock.seconds()
 
-    def keep(self, account: Account, password: str) -> None:
+    def keep(self, account: Account, password: str, peer: str) -> None:
         """It was right."""
-        _put(self._until, self._hash(account, password), self._clock.seconds() + LIFETIME)
+        _put(self._until, self._hash(account, password, peer), self._clock.seconds() + LIFETIME)
 
     def is_news(self, caller: Caller) -> bool:
         """True once in `SAID_FOR` for each account and address."""
@@ -51,8 +52,9 @@ class Remembered:
         _put(self._said, key, now + SAID_FOR)
         return True
 
-    def _hash(self, account: Account, password: str) -> bytes:
-        parts = account.name.encode(), account.mark, password.encode("utf-8", "surrogatepass")
+    def _hash(self, account: Account, password: str, peer: str) -> bytes:
+        texts = account.name, network_of(peer), password
+        parts = account.mark, *(one.encode("utf-8", "surrogatepass") for one in texts)
         hashed = hashlib.blake2b(key=self._key, digest_size=32)
         for part in parts:
             hashed.update(len(part).to_bytes(8, "big") + part)

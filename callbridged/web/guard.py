@@ -91,6 +91,10 @@ class Guard:
             raise _denied(FAILED_LOGINS.pause) from None
         return Attempt(self, network, guess, turn)
 
+    def ready(self, name: str, peer: str) -> bool:
+        """False where `turn` would wait, or refuse: nothing may tell a right password then."""
+        return self._accounts.ready(name, network_of(peer))
+
     def say_paused(self, network: str) -> None:
         """Log that the pause of a network begins."""
         pause = format_duration(NETWORK_LIMITS.pause)

@@ -114,14 +114,20 @@ class Access:
         if given is None:
             raise _unauthenticated("Sign in with name and password.")
         name, password = given
+        peer = peer_of(request)
         account = self._known(name)
-        if account is None or not self._remembered.has(account, password):
+        if account is None or not self._is_remembered(account, password, peer):
             account = await self._authenticate(request, name, password)
-            self._remembered.keep(account, password)
-        caller = Caller(account.name, account.role, peer_of(request))
+            self._remembered.keep(account, password, peer)
+        caller = Caller(account.name, account.role, peer)
         if self._remembered.is_news(caller):
             self._audit.signed_in(caller, "API")
         return caller
+
+    def _is_remembered(self, account: Account, password: str, peer: str) -> bool:
+        """Never while somebody guesses there: who does would be told of the right one, too."""
+        ready = self._guard.ready(account.name, peer)
+        return ready and self._remembered.has(account, password, peer)
 
     def _known(self, name: str) -> Account | None:
         try:

@@ -72,6 +72,19 @@ class BasicTests(AccessCase):
         self.set("alice", "admin", None)
         self.assertIn(b" 401 ", self.ask("/api", authorization=header))
 
+    def test_guessing(self) -> None:
+        """What is remembered is of no use to who guesses, from elsewhere or from beside."""
+        header = self.basic("alice", "wonderland")
+        for peer in ("198.51.100.1", "192.0.2.7"):
+            self.assertIn(b" 200 ", self.ask("/api", authorization=header))
+            answers = [
+                self.ask("/api", authorization=self.basic("alice", "wrong"), peer=peer)
+                for _ in range(FAILED_LOGINS.most)
+            ]
+            self.assertFalse(any(b" 200 " in answer for answer in answers))
+            self.clock.advance(0.1)
+            self.assertNotIn(b" 200 ", self.ask("/api", authorization=header, peer=peer))
+
     def test_viewer(self) -> None:
         """A viewer may read, and change nothing."""
         header = self.basic("bob", "builder12")
