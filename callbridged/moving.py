@@ -37,6 +37,12 @@ from daemonkit.units import format_duration
 ANNOUNCE_TIMEOUT = 2.0
 
 
+_BACK = (
+    "Or go back to the former settings, in callbridged.ini or, where they were not changed there, "
+    "by `callbridgectl config reset`."
+)
+
+
 @dataclass(frozen=True)
 class Plan:
     """What links are made with. ``server_address`` None: SRV. ``limit``: as of `Links`."""
@@ -137,7 +143,7 @@ class MovingLinks(Service):
             found.append(
                 f"The links have not moved to {self._current.plan} yet, and those of {former.plan} "
                 f"go on: {failure.step}, {failure.reason}. {failure.remedy}".rstrip()
-                + " Or go back to the former settings."
+                + f" {_BACK}"
             )
         return list(dict.fromkeys(found))
 

@@ -262,7 +262,7 @@ class FailedTests(MovingCase):
         self.assertEqual((self.using(), self.links.registered), ([f"cb1 {ONE}"], 1))
         (warning,) = self.links.warnings()
         self.assertIn("go on: register, host-unknown. Run `xmppctl", warning)
-        self.assertIn("Or go back to the former settings.", warning)
+        self.assertIn("by `callbridgectl config reset`.", warning)
 
     def test_corrected(self) -> None:
         """Settings that never worked are given up for the next ones."""

@@ -6,8 +6,10 @@ import base64
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.integration.api.case import XMPP, ApiSite
 from tests.integration.test_reload import Client, change
 from tests.integration.test_rotation import LoggingIn
+from tests.support.processes import free_port
 from tests.support.rawstream import RawStream
 from tests.support.shared import shared_site
 from tests.support.site import CallBridge, Site, XmppServer
@@ -18,22 +20,20 @@ ALIAS = "other.example.com"
 SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
 
 
-def started_site() -> Site:
+def started_site() -> ApiSite:
     """Two XMPP servers, both in the SRV records; the first has two names, and two domains."""
-    site = Site()
+    site = ApiSite(servers=2)
     try:
-        names = ["example.com", "xmpp1.example.com", ALIAS]
-        certificate, key = site.ca.issue("org", dns=[ORG, *names])
-        domain = {f"domain {ORG}": {"certificate": certificate, "private_key": key}}
-        first = site.server("xmpp1", "127.0.0.2", certificate_names=names, settings=domain)
-        site.server("xmpp2", "127.0.0.3")
+        first, bridge = site.servers[0], site.callbridge
+        names = ["example.com", first.fqdn, ALIAS]
         site.zone.hosts[ALIAS] = [first.address]
+        site.ca.issue("xmpp1", dns=names)
+        certificate, key = site.ca.issue("org", dns=[ORG, *names])
+        change(first, {f"domain {ORG}": {"certificate": certificate, "private_key": key}})
         names = ["cb1.example.com", "cb2.example.com", f"cb1.{ORG}"]
-        bridge = site.bridge(certificate_names=names)
-        site.enrol(bridge)
+        site.ca.issue("cb1", dns=names, ip=["127.0.0.1"])
         secret = bridge.secret_file.read_text()
         first.command("callbridge", "add-secret", "cb1", "--domain", ORG, typed=secret)
-        site.user("alice", "wonderland")
         site.start()
     except BaseException:
         site.close()
@@ -65,9 +65,12 @@ class MovingCase(SynchronousTestCase):
 
     bridge: CallBridge
     people: LoggingIn
+    site: ApiSite
 
     def setUp(self) -> None:
-        self.site = shared_site(MovingCase, started_site)
+        site = shared_site(MovingCase, started_site)
+        assert isinstance(site, ApiSite)
+        self.site = site
         (self.bridge,) = self.site.bridges
         self.first, self.second = self.site.servers
         self.secret = "secret-of-cb1"
@@ -222,6 +225,25 @@ class FailingTests(MovingCase):
         self.wait_moved()
         self.assertEqual(self.bridge.links()[0]["since"], since)
         self.assert_nobody_noticed()
+
+    def test_at_once(self) -> None:
+        """Who asks for that has the former links end before there are others; also then another
+        change, or taking it back, brings them where they ought to be."""
+        nowhere = f"{self.second.fqdn}:{free_port(self.second.address)}"
+        self.addCleanup(self.bridge.command, "config", "reset")
+        body = {"serverAddressOverride": nowhere, "replaceImmediately": "true"}
+        self.assertEqual(self.site.ask(XMPP, "PUT", body).status, 200)
+        self.first.wait_state("cb1", "down")
+        self.bridge.wait_failure("connect", "connect-refused")
+        status = self.bridge.status()
+        self.assertEqual((status["former"], status["authentication_service"]), ([], "down"))
+        body = {"serverAddressOverride": self.address(self.second)}
+        self.assertEqual(self.site.ask(XMPP, "PUT", body).status, 200)
+        self.second.wait_serving("cb1")
+        self.bridge.command("config", "reset")
+        self.first.wait_serving("cb1")
+        self.wait_moved()
+        self.second.wait_state("cb1", "down")
 
     def test_restart(self) -> None:
         """After a restart there are the new settings alone; the next ones then count at once."""
