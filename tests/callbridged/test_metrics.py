@@ -20,11 +20,12 @@ from callbridged.mechanisms import MECHANISMS as ANSWERED
 from callbridged.metrics import MAX_BACKENDS, make_metrics, not_ready, parts_of
 from callbridged.ports import port_tls
 from callbridged.reload import settle
+from daemonkit.metrics.lag import ReactorLag
 from daemonkit.reload import Reload
 from tests.callbridged.people import MemoryBackend, auth, plain
 from tests.callbridged.test_reload import ReloadCase
 from tests.daemonkit.records import a_record
-from tests.support.exposed import Series, exposed
+from tests.support.exposed import Series, documented, exposed, offered
 
 
 def a_link(number: int, state: str = "registered", **more: Any) -> dict[str, Any]:
@@ -278,6 +279,23 @@ class LoginTests(MetricsCase):
         """Each mechanism that is answered, and each way a login can end, has a series."""
         self.assertLessEqual(set(ANSWERED), MECHANISMS)
         self.assertIn("temporary-auth-failure", CONDITIONS)
+
+
+class DocumentTests(MetricsCase):
+    """docs/metrics.md."""
+
+    def test_complete(self) -> None:
+        """It has each series that there is, with its type and labels, and no others."""
+        error = {"step": "tls", "reason": "tls-failure", "text": "It does not work."}
+        self.links.found = [a_link(1, "waiting", last_error=error, clock_skew=1.0)]
+        failure = StepFailure(Step.TLS, Reason.TLS_FAILURE, "It does not work.")
+        self.bridge.relay.link_failed(None, failure)
+        self.successResultOf(self.ask(plain("alice", "wonderland")))
+        ReactorLag(self.reactor, "callbridged", self.metrics)
+        found, said = offered(self.metrics, "callbridged"), documented("callbridged")
+        self.assertEqual(set(found), set(said))
+        for name, one in found.items():
+            self.assertEqual(one, said[name])
 
 
 class OtherTests(MetricsCase):

@@ -11,9 +11,10 @@ from cryptography import x509
 
 from bridgewire.handshake import component_digest
 from bridgewire.namespaces import CLIENT, COMPONENT, SASL
+from daemonkit.metrics.lag import ReactorLag
 from daemonkit.reload import Outcome, Reload
 from tests.daemonkit.records import a_record
-from tests.support.exposed import Series, exposed
+from tests.support.exposed import Series, documented, exposed, offered
 from tests.support.memory import Peer
 from tests.xmppd.test_client_stream import AUTH, BIND
 from tests.xmppd.test_reload import ReloadCase
@@ -291,6 +292,23 @@ class CountTests(MetricsCase):
         peer = self.client()
         peer.type(f"<evil{number} xmlns='urn:evil:{number}'/>")
         peer.lose()
+
+
+class DocumentTests(MetricsCase):
+    """docs/metrics.md."""
+
+    def test_complete(self) -> None:
+        """It has each series that there is, with its type and labels, and no others."""
+        component = self.component()
+        self.log_in(component)
+        self.log_in(component).type("<evil xmlns='urn:evil'/>")
+        component.lose()
+        self.component()
+        ReactorLag(self.clock, "xmppd", self.metrics)
+        found, said = offered(self.metrics, "xmppd"), documented("xmppd")
+        self.assertEqual(set(found), set(said))
+        for name, one in found.items():
+            self.assertEqual(one, said[name])
 
 
 class ReadyTests(MetricsCase):
