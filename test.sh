@@ -37,6 +37,7 @@ need nginx-light command -v nginx
 need podman command -v podman
 need postgresql sh -c 'ls /usr/lib/postgresql/*/bin/postgres'
 need profanity command -v profanity
+need prometheus command -v promtool
 need python3-aioxmpp /usr/bin/python3 -c "import aioxmpp"
 need python3-dev python3 -c "import os, sysconfig as s; os.stat(s.get_path('include') + '/Python.h')"
 need python3-nbxmpp /usr/bin/python3 -c "import nbxmpp"

@@ -11,6 +11,9 @@ from typing import Literal
 MAX_NAME = 64
 MAX_TEXT = 300
 
+#: Seconds; to have waited for less is not worth a word.
+_NOTHING = 0.0005
+
 Kind = Literal["password", "token", "certificate", "guest"]
 
 
@@ -65,7 +68,11 @@ class LoginRecord:
             "ms": _milliseconds(self.seconds),
             "waited_ms": None
             if waited is None
-            else {whom: _milliseconds(seconds) for whom, seconds in waited.items()},
+            else {
+                whom: _milliseconds(seconds)
+                for whom, seconds in waited.items()
+                if seconds > _NOTHING
+            },
             "link_ms": None if self.link is None else _milliseconds(self.link),
         }
 

@@ -10,8 +10,6 @@ from twisted.internet.interfaces import IReactorTime
 #: ``room``: a Call Bridge that has room for it; ``callbridge``: the answer of one. In callbridged:
 #: ``backend``: what user backends say.
 Whom = Literal["pause", "room", "callbridge", "backend", "client"]
-#: Seconds; less is not worth a word.
-_NOTHING = 0.0005
 
 
 class Waits:
@@ -35,6 +33,6 @@ class Waits:
         return self._clock.seconds() - self._began
 
     def by_whom(self) -> dict[str, float]:
-        """Answer the seconds for whoever was waited for long enough to measure, up to now."""
+        """Answer the seconds for each that was waited for at all, up to now."""
         self.turn_to(None)
-        return {whom: seconds for whom, seconds in self._seconds.items() if seconds > _NOTHING}
+        return {whom: seconds for whom, seconds in self._seconds.items() if seconds > 0}

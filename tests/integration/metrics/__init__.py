@@ -1,0 +1,1 @@
+"""Metrics: a real Prometheus, its promtool, the alert rules and the dashboard."""
