@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 from twisted.internet.defer import Deferred
 
 from callbridged.bridge import Bridge
-from callbridged.config import Config
+from callbridged.config import CallBridge, Config
 from callbridged.overlay import KEYS, SECTION, Overlay, ValueFault, read_overlay
 from callbridged.reload import Fresh, apply, read, read_certificates
 from daemonkit import credentials
@@ -105,12 +105,7 @@ class Settings:
 
     def current(self) -> dict[str, str]:
         """Answer what is in use, without the secret."""
-        callbridge = self._bridge.config.callbridge
-        return {
-            "name": callbridge.name,
-            "domain": callbridge.domain,
-            "server_address": str(callbridge.server_address or ""),
-        }
+        return _values(self._bridge.config.callbridge)
 
     async def candidate(self, values: Mapping[str, str]) -> Config:
         """Answer the configuration as it would be with these values. Nothing is changed.
@@ -120,7 +115,7 @@ class Settings:
         """
 
         def make() -> Config:
-            config = self._load(overlay=self._overlay().with_values(values))
+            config = self._load(overlay=self._with(values, self._overlay()))
             read_certificates(config, self._bridge.ports)
             return config
 
@@ -138,7 +133,7 @@ class Settings:
             Conflict: there is a newer version.
             SettingsFault: with every fault.
         """
-        return await self._replace(lambda there: there.with_values(values), version, at_once)
+        return await self._replace(lambda there: self._with(values, there), version, at_once)
 
     async def reset(self, keys: Iterable[str] = KEYS) -> Outcome:
         """Let what the ini file says be in use again. Raises SettingsFault."""
@@ -149,6 +144,16 @@ class Settings:
 
     def _overlay(self, damaged: bool = False) -> Overlay:
         return read_overlay(self._state_directory, damaged=damaged)
+
+    def _with(self, values: Mapping[str, str], there: Overlay) -> Overlay:
+        """Answer the overlay with those of ``values`` that the ini file does not have anyway."""
+        changed, others = there.with_values(values), there.without(values)
+        try:
+            found = self._load(overlay=others).callbridge
+        except ConfigurationFault:  # told of the whole, together with the faults of the values
+            return changed
+        same = {**_values(found), "secret": found.secret}
+        return others.with_values({key: one for key, one in values.items() if one != same[key]})
 
     def _read(self, overlay: Overlay) -> Fresh:
         return read(lambda: self._load(overlay=overlay), self._bridge, self._log)
@@ -181,6 +186,14 @@ class Settings:
                 if isinstance(fault, HalfDone) and (await self.reload.once()).ok:
                     faults = (_BACK,)
                 raise SettingsFault(("", text) for text in faults) from None
+
+
+def _values(callbridge: CallBridge) -> dict[str, str]:
+    return {
+        "name": callbridge.name,
+        "domain": callbridge.domain,
+        "server_address": str(callbridge.server_address or ""),
+    }
 
 
 def _told(work: Callable[[], T]) -> T:

@@ -14,7 +14,7 @@ from twisted.logger import capturedLogs, formatEvent
 from callbridged import backends, overlay
 from callbridged.backends import BackendFault
 from callbridged.config import load
-from callbridged.overlay import NAME
+from callbridged.overlay import NAME, Overlay
 from callbridged.settings import Conflict, Settings, SettingsFault
 from daemonkit.reload import Outcome
 from tests.callbridged.people import MemoryBackend
@@ -84,6 +84,30 @@ class ChangeTests(SettingsCase):
         self.change({"server_address": ""})
         self.assertIsNone(self.bridge.config.callbridge.server_address)
         self.assertEqual(self.bridge.config.callbridge.secret, "swordfish")
+
+    def test_as_in_the_file(self) -> None:
+        """What the ini file has anyway is not kept: an edit there counts, as it did before."""
+        values = {"name": "cb1", "domain": "example.com", "secret": "secret"}
+        self.change({**values, "server_address": "192.0.2.7"})
+        self.assertEqual(Overlay(self.overlay, self.overlay.read_text()).keys, ["server_address"])
+        self.change({**values, "server_address": ""})
+        self.assertFalse(self.overlay.exists())
+
+    def test_edited(self) -> None:
+        """What is in use, and is other than in a file that was edited since, is kept."""
+        self.write({"callbridge": {"name": "cb9"}})
+        self.assertEqual(self.change({"name": "cb1", "server_address": "192.0.2.7"}).ok, True)
+        self.assertEqual(self.settings.current()["name"], "cb1")
+
+    def test_state_directory(self) -> None:
+        """Another state directory counts after a restart, and so does the overlay in it."""
+        self.change({"server_address": "192.0.2.7"})
+        self.write({"callbridge": {"state_directory": "other"}})
+        outcome = self.successResultOf(self.settings.reload.run())
+        self.assertEqual(outcome.needs_restart, ("[callbridge] state_directory",))
+        self.assertEqual(outcome.changed, ())
+        self.change({"server_address": "192.0.2.8"})
+        self.assertIn("192.0.2.8", self.overlay.read_text())
 
     def test_nothing(self) -> None:
         """The values that there are change nothing, and the version stays."""
