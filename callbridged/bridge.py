@@ -19,11 +19,12 @@ from callbridged.config import Config
 from callbridged.decoy_key import load_decoy_key
 from callbridged.discovery import Discovery, FixedAddress, SrvDiscovery
 from callbridged.dns import Resolver
+from callbridged.generation import Plan
 from callbridged.guessing import Guessing
 from callbridged.guests import Guests
 from callbridged.link_interface import LinkSettings
 from callbridged.login import LoginService
-from callbridged.moving import MovingLinks, Plan
+from callbridged.moving import MovingLinks
 from callbridged.relay import Relay
 from callbridged.token_store import TokenStore
 from callbridged.tokens import Tokens

@@ -13,54 +13,26 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.defer import TimeoutError as GaveUp
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from bridgewire.steps import Reason, Step, StepFailure
-from callbridged.dialer import AddressLookup
-from callbridged.discovery import Discovery, Found
+from callbridged.discovery import Discovery
 from callbridged.events import LINKS_MOVE, LINKS_MOVED, LINKS_NOT_MOVED, LINKS_STAY
+from callbridged.generation import Generation, Later, Plan
 from callbridged.link_interface import LinkDelegate, LinkSettings
 from callbridged.links import Links
 from callbridged.renewal import TOKEN_BYTES, Renewed
-from daemonkit.hosts import HostPort
 from daemonkit.units import format_duration
-
-#: Seconds that servers get to hear of links to come; one that is frozen does not keep us.
-ANNOUNCE_TIMEOUT = 2.0
-
 
 _BACK = (
     "Or go back to the former settings, in callbridged.ini or, where they were not changed there, "
     "by `callbridgectl config reset`."
 )
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What links are made with. ``server_address`` None: SRV. ``limit``: as of `Links`."""
-
-    settings: LinkSettings
-    discovery: Discovery
-    resolver: AddressLookup
-    server_address: HostPort | None = None
-    limit: int | None = None
-
-    @property
-    def destination(self) -> tuple[object, ...]:
-        """Links with another one are other links; a change of the rest is for those there are."""
-        return self.settings.name, self.settings.domain, self.server_address
-
-    def __str__(self) -> str:
-        where = f"at {self.server_address}" if self.server_address else "by SRV"
-        return f"{self.settings.component} {where}"
 
 
 class MovingLinks(Service):
@@ -80,8 +52,8 @@ class MovingLinks(Service):
         self._delegate = delegate
         self._random = random
         self._current = self._make(plan)
-        self._former: _Generation | None = None
-        self._leaving: dict[_Generation, Deferred[None]] = {}
+        self._former: Generation | None = None
+        self._leaving: dict[Generation, Deferred[None]] = {}
         self._moving_since: float | None = None
         self._told: set[tuple[Step, Reason]] = set()
 
@@ -174,10 +146,10 @@ class MovingLinks(Service):
             how = "end now"
         former = self._former or before
         self.log.info(LINKS_MOVE, former=str(former.plan), to=str(plan), how=how)
-        self._current = self._make(plan, _Later(self._reactor, plan.discovery, known), token)
+        self._current = self._make(plan, Later(self._reactor, plan.discovery, known), token)
         self._current.links.startService()
 
-    def _go_back(self, former: _Generation, plan: Plan) -> None:
+    def _go_back(self, former: Generation, plan: Plan) -> None:
         self._drop(self._current)
         self._current, self._former = former, None
         self._moving_since = None
@@ -219,7 +191,7 @@ class MovingLinks(Service):
 
     # The links of other settings
 
-    def _older(self) -> Iterator[_Generation]:
+    def _older(self) -> Iterator[Generation]:
         if self._former is not None:
             yield self._former
         yield from self._leaving
@@ -229,19 +201,19 @@ class MovingLinks(Service):
         if former is not None:
             self._drop(former)
 
-    def _drop(self, generation: _Generation) -> None:
+    def _drop(self, generation: Generation) -> None:
         stopped: Deferred[None] = Deferred()
         self._leaving[generation] = stopped
         closed = generation.links.stopService()
         closed.addCallback(lambda _: self._gone(generation))
 
-    def _gone(self, generation: _Generation) -> None:
+    def _gone(self, generation: Generation) -> None:
         self._leaving.pop(generation).callback(None)
         if self._former is None and not self._leaving:
             self._current.links.token = ""
         self._current.links.hurry()  # it may be what these have waited for
 
-    def _make(self, plan: Plan, discovery: Discovery | None = None, token: str = "") -> _Generation:
+    def _make(self, plan: Plan, discovery: Discovery | None = None, token: str = "") -> Generation:
         links = Links(
             self._reactor,
             discovery or plan.discovery,
@@ -254,63 +226,8 @@ class MovingLinks(Service):
             random=self._random,
         )
         links.first_attempt.addCallback(self._attempted)
-        return _Generation(plan, links)
+        return Generation(plan, links)
 
     def _attempted(self, _: None) -> None:
         if not self.first_attempt.called:
             self.first_attempt.callback(None)
-
-
-@dataclass(eq=False)
-class _Generation:
-    """Links with the plan by which they are made."""
-
-    plan: Plan
-    links: Links
-
-    def take(self, plan: Plan) -> None:
-        """Go on by another plan, with the same destination."""
-        self.plan = plan
-        self.links.reconfigure(plan.settings, plan.discovery, plan.resolver, plan.limit)
-
-    def status(self) -> list[dict[str, object]]:
-        """The links, with whose they are."""
-        settings = self.plan.settings
-        whose = {"callbridge": settings.name, "domain": settings.domain}
-        return [{**entry, **whose} for entry in self.links.status()]
-
-    @property
-    def settled(self) -> bool:
-        """True where a link is up, its server knows what for, and no other is still under way."""
-        held = self.links.held
-        return any(one.ready for one in held) and all(one.ready or one.failure for one in held)
-
-    def is_in_the_way_of(self, other: _Generation) -> bool:
-        """True where a server refuses a link of ``other`` because of one of these.
-
-        It is the same server if it has the same address.
-        """
-        if self.plan.settings.component != other.plan.settings.component:
-            return False
-        taken = {link.address for link in self.links.held if link.registered}
-        return any(
-            link.failure and link.failure.reason is Reason.CONFLICT and link.address in taken
-            for link in other.links.held
-        )
-
-
-class _Later:
-    """A discovery that begins when servers know of links to come, or do not answer."""
-
-    def __init__(self, clock: IReactorTime, discovery: Discovery, known: Deferred[Any]) -> None:
-        self._clock = clock
-        self._discovery = discovery
-        self._known: Deferred[None] = Deferred()
-        known.addCallback(lambda _: self._known.callback(None))
-
-    async def find(self) -> Found:
-        if not self._known.called:
-            self._known.addTimeout(ANNOUNCE_TIMEOUT, self._clock)
-            self._known.addErrback(lambda failure: failure.trap(GaveUp))
-            await self._known
-        return await self._discovery.find()

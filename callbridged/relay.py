@@ -106,8 +106,8 @@ class Relay:
 
     @property
     def links(self) -> list[ActiveLink]:
-        """Those that are registered now: of two to one server, the newer."""
-        return list({link.target: link for link in self._queries}.values())
+        """Those that are registered now: of two to one server and domain, the newer."""
+        return list({(link.target, link.domain): link for link in self._queries}.values())
 
     def _offer(self, link: ActiveLink) -> Deferred[None]:
         """Make the offer; fires when it is answered, and fails where that is cancelled."""

@@ -12,8 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bridgewire.handshake import component_digest
 from bridgewire.steps import Reason
+from callbridged.generation import ANNOUNCE_TIMEOUT, Plan
 from callbridged.link_interface import ActiveLink
-from callbridged.moving import ANNOUNCE_TIMEOUT, MovingLinks, Plan
+from callbridged.moving import MovingLinks
 from daemonkit.hosts import HostPort
 from tests.callbridged.network import HOSTS, Network, Server, Zone, settings
 from tests.callbridged.test_links import NO_RECORD, ONE, THREE, TWO, at

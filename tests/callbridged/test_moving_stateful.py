@@ -11,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from twisted.trial.unittest import SynchronousTestCase
 
 from bridgewire.handshake import component_digest
-from callbridged.moving import MovingLinks, Plan
+from callbridged.generation import Plan
+from callbridged.moving import MovingLinks
 from daemonkit.hosts import HostPort
 from tests.callbridged import network
 from tests.callbridged.network import HOSTS, Network, Server, Zone

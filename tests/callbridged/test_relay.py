@@ -206,12 +206,13 @@ class RelayTests(SynchronousTestCase):
         self.successResultOf(announced)
 
     def test_two_links_to_one_server(self) -> None:
-        """Of two links to one server the newer is used for what concerns the server."""
-        newer, other = Link(), Link()
+        """Of two links to one server, for one domain, the newer is used for what concerns both."""
+        newer, other, elsewhere = Link(), Link(), Link()
+        elsewhere.domain = "example.org"
         other.target = "xmpp2.example.com:5223"
-        for link in (other, newer):
+        for link in (other, elsewhere, newer):
             self.relay.link_registered(link)  # type: ignore[arg-type]
-        self.assertEqual(self.relay.links, [newer, other])
+        self.assertEqual(self.relay.links, [newer, other, elsewhere])
 
     def test_lost(self) -> None:
         """What comes after a link is lost is not looked at."""

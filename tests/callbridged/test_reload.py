@@ -16,7 +16,7 @@ from callbridged.bridge import Bridge
 from callbridged.config import load
 from callbridged.discovery import FixedAddress
 from callbridged.dns import Resolver
-from callbridged.moving import Plan
+from callbridged.generation import Plan
 from callbridged.ports import port_tls
 from daemonkit.ini import ConfigurationFault
 from daemonkit.reload import Differences, ReloadFault
