@@ -16,7 +16,7 @@ from daemonkit.feed import Feed
 from daemonkit.units import format_duration
 
 #: Seconds between two looks. Who knows of a change calls `Alarms.look` at once.
-INTERVAL = 5.0
+INTERVAL = 2.0
 #: Changes that are kept.
 KEPT = 200
 

@@ -46,10 +46,10 @@ class AlarmsTests(SynchronousTestCase):
         return [str(one.kind) for one in self.alarms.active]
 
     def test_by_itself(self) -> None:
-        """What nobody tells it of is found within five seconds, and raised when it has lasted."""
+        """What nobody tells it of is found within two seconds, and raised when it has lasted."""
         self.pass_time(3)
         self.wrong = [condition()]
-        self.pass_time(2)
+        self.pass_time(1)
         self.pass_time(29)
         self.assertEqual(self.kinds(), [])
         self.pass_time(1)
@@ -70,7 +70,7 @@ class AlarmsTests(SynchronousTestCase):
         self.assertEqual(self.kinds(), [])
 
     def test_few_looks(self) -> None:
-        """It looks every five seconds, however often it was told before."""
+        """It looks every two seconds, however often it was told before."""
         for _ in range(10):
             self.alarms.look()
         before = self.asked
