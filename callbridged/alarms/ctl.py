@@ -12,7 +12,7 @@ from typing import Any
 from callbridged.config import control_socket
 from daemonkit import calling
 from daemonkit.ctl import Frame, show
-from daemonkit.terminal import paint, wrapped
+from daemonkit.terminal import paint, printable, wrapped
 
 _DETAILS = """\
 The exit status is 1 if there is an alarm, and 0 if there is none. An alarm is
@@ -63,11 +63,13 @@ def lines(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def alarm_lines(alarm: Mapping[str, Any]) -> Iterator[str]:
-    """Answer one: a line with what it is, and below it what was seen and what to do."""
+    """Answer one: what it is, and below that since when, what was seen and what to do."""
+    severity, indent = str(alarm["severity"]), " " * _COLUMN
     since = datetime.fromisoformat(alarm["since"]).astimezone()
-    yield (f"{_head(alarm)} since {since:%Y-%m-%d %H:%M:%S}; {alarm['step']}, {alarm['reason']}")
+    yield f"{paint(severity, _COLOURS[severity])}  {alarm['kind']}, {printable(alarm['subject'])}"
+    yield f"{indent}since {since:%Y-%m-%d %H:%M:%S}; {alarm['step']}, {alarm['reason']}"
     for text in filter(None, (alarm["text"], alarm["remedy"])):
-        yield from wrapped(" " * _COLUMN, text, _COLUMN)
+        yield from wrapped(indent, text, _COLUMN)
 
 
 def status_lines_of(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -105,12 +107,8 @@ def _change_lines(change: Mapping[str, Any]) -> Iterator[str]:
         yield from alarm_lines(alarm)
         return
     at = datetime.fromisoformat(change["at"]).astimezone()
-    yield f"{paint('cleared', 'green')}  {alarm['kind']}, {alarm['subject']} at {at:%H:%M:%S}"
-
-
-def _head(alarm: Mapping[str, Any]) -> str:
-    severity = str(alarm["severity"])
-    return f"{paint(severity, _COLOURS[severity])}  {alarm['kind']}, {alarm['subject']}"
+    yield f"{paint('cleared', 'green')}  {alarm['kind']}, {printable(alarm['subject'])}"
+    yield f"{' ' * _COLUMN}at {at:%Y-%m-%d %H:%M:%S}"
 
 
 def _print(options: Namespace, record: object, text: Iterator[str] | list[str]) -> None:

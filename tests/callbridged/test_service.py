@@ -9,9 +9,11 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from callbridged import service
-from callbridged.service import READY_AFTER, Readiness, status_line
+from callbridged.alarms.alarm import Alarm, Condition, Kind
+from callbridged.service import READY_AFTER, Readiness, alarms_in_words, status_line
 from daemonkit import pulse
 from daemonkit.pulse import Pulse
+from tests.callbridged.alarms.conditions import condition
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
@@ -53,6 +55,26 @@ class ReadinessTests(SynchronousTestCase):
         self.readiness.stopService()
         self.first.callback(None)
         self.assertEqual((self.told, self.clock.getDelayedCalls()), (["STOPPING=1"], []))
+
+
+class AlarmsInWordsTests(SynchronousTestCase):
+    """What that line says of alarms."""
+
+    def said(self, *conditions: Condition) -> str:
+        return alarms_in_words([Alarm(**vars(one), since=NOW) for one in conditions])
+
+    def test_none(self) -> None:
+        """Nothing where there is none."""
+        self.assertEqual(self.said(), "")
+
+    def test_some(self) -> None:
+        """Each is named with what it is about, and of many the first three."""
+        one = condition(Kind.BACKEND_DOWN, "file:users")
+        self.assertEqual(self.said(one), "; alarm: backend-down file:users")
+        self.assertEqual(
+            self.said(one, *[condition(subject=f"xmpp{number}") for number in range(4)]),
+            "; alarms: backend-down file:users, link-down xmpp0, link-down xmpp1, 2 more",
+        )
 
 
 class StatusLineTests(SynchronousTestCase):

@@ -14,8 +14,9 @@ from typing import Any
 from twisted.trial import unittest
 
 from callbridged.alarms.alarm import Kind
+from tests.support.ca import CertificateAuthority
 from tests.support.markdown import Page
-from tests.support.processes import BIN, ROOT, Process
+from tests.support.processes import BIN, ROOT, Process, free_port
 from tests.support.rawstream import RawStream, plain
 from tests.support.shared import shared_site
 from tests.support.site import CallBridge, Site, XmppServer
@@ -48,13 +49,40 @@ def make_site() -> Site:
                 "DONT_FAKE_MONOTONIC=1",
             ],
         )
-        site.enrol(site.bridge(settings=SETTINGS))
+        site.enrol(site.bridge(settings={**SETTINGS, **certificates(site)}))
         site.user("alice", "wonderland")
         site.start()
     except BaseException:
         site.close()
         raise
     return site
+
+
+def certificates(site: Site) -> dict[str, dict[str, object]]:
+    """Settings with a file of its own for everything."""
+    page, key = site.ca.issue("page", dns=["cb1.example.com"])
+    for name in ("servers", "users"):
+        authorities_of(site, name)
+    return {
+        "tls": {
+            "xmpp_ca": site.directory / "servers.crt",
+            "user_ca": site.directory / "users.crt",
+        },
+        "admin": {
+            "listen": f"tcp:{free_port()}",
+            "certificate": page,
+            "private_key": key,
+            "users_file": site.directory / "admins",
+        },
+    }
+
+
+def authorities_of(site: Site, name: str, *others: CertificateAuthority) -> str:
+    """Write the file with the site's authority and ``others``, and answer it."""
+    path = site.directory / f"{name}.crt"
+    found = [one.certificate_path.read_text() for one in (site.ca, *others)]
+    path.write_text("".join(found))
+    return str(path)
 
 
 def clock_of(site: Site) -> Path:
@@ -223,6 +251,23 @@ class KindTests(AlarmCase):
         self.bridge.command("reload")
         self.cleared(Kind.CERTIFICATE, path)
 
+    def test_certificates_of_others(self) -> None:
+        """Authorities that are about to end, and the certificate of the web page's port, are named
+        with their files."""
+        end = datetime.now(UTC) + 5 * DAY
+        old = CertificateAuthority(self.site.directory / "old", "Old CA", not_after=end)
+        files = [authorities_of(self.site, name, old) for name in ("servers", "users")]
+        files.append(self.issue("page", 5.5, "cb1.example.com"))
+        self.bridge.command("reload")
+        for path, whose in zip(files, ("XMPP servers", "users", "[admin]"), strict=True):
+            alarm = self.raised(Kind.CERTIFICATE, path, "certificate", "certificate-expired")
+            self.assertIn(whose, alarm["text"])
+        for name in ("servers", "users"):
+            authorities_of(self.site, name)
+        self.issue("page", 90, "cb1.example.com")
+        self.bridge.command("reload")
+        self.cleared(Kind.CERTIFICATE, files[0])
+
     def test_certificate_of_server(self) -> None:
         """A server shows one that is about to end, and after its renewal another one."""
         target = self.target(self.two)
@@ -316,11 +361,11 @@ class ShowingTests(AlarmCase):
         people.wait_for("^There is no alarm.$")
         self.two.stop()
         target = self.target(self.two)
-        people.wait_for(f"^warning  link-down, {target} since .*; connect, connect-refused$")
+        people.wait_for(f"^warning  link-down, {target}\n  since .*; [a-z]+, [a-z-]+$")
         late = self.following("--json", "alarms", "--follow")
         late.wait_for('^{"id"')
         self.two.start()
-        people.wait_for(f"^cleared  link-down, {target} at ")
+        people.wait_for(f"^cleared  link-down, {target}\n  at ")
         for one in (programs, late):
             one.wait_for('"what": "cleared"')
         changes = [json.loads(line) for line in programs.text().splitlines()]
