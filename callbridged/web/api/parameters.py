@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,12 +27,17 @@ _NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class Text:
-    """A line of text. ``longest``: in characters. ``empty``: may it be."""
+    """A line of text. ``longest``: in characters. ``empty``: may it be.
+
+    ``check`` raises ValueError with a sentence for what cannot be used; it is not asked about an
+    empty text.
+    """
 
     name: str
     longest: int
     required: bool = False
     empty: bool = False
+    check: Callable[[str], object] = str
 
     def read(self, value: Any) -> str:
         """Answer the value. Raises Wrong."""
@@ -44,6 +49,11 @@ class Text:
             raise Wrong(INVALID, "it has control characters in it. Leave them out.")
         if not value and not self.empty:
             raise Wrong(INVALID, "it is empty. Send a value, or leave the parameter out.")
+        if value:
+            try:
+                self.check(value)
+            except ValueError as error:
+                raise Wrong(INVALID, str(error)) from None
         return value
 
 
@@ -93,7 +103,8 @@ def read(declared: Sequence[Parameter], sent: Mapping[str, Any]) -> dict[str, An
     """Answer the values of the parameters that were sent, by their names.
 
     Raises:
-        ApiFailure: 400, with every fault at once. No value is quoted: it may be a secret.
+        ApiFailure: 400, with every fault at once. Only a ``check`` may quote a value, which may be
+            a secret elsewhere.
     """
     known = {one.name: one for one in declared}
     found: dict[str, Any] = {}

@@ -19,16 +19,9 @@ from callbridged.backends.file import FileBackend, FileBackendFactory
 from callbridged.backends.users_file import Users
 from callbridged.bridge import Bridge
 from callbridged.ending import end_sessions
-from callbridged.scram_keys import ScramKeys
+from callbridged.scram_keys import normal_password
 from callbridged.users_store import NoSuchUser, UsersStore, UserThere
-from callbridged.web.api.failures import (
-    INVALID,
-    ApiFailure,
-    Reason,
-    bad_request,
-    invalid_operation,
-    parameter_error,
-)
+from callbridged.web.api.failures import ApiFailure, Reason, invalid_operation
 from callbridged.web.api.operation import Answer, Call, Operation
 from callbridged.web.api.paging import PAGE, page
 from callbridged.web.api.parameters import Text
@@ -38,7 +31,19 @@ T = TypeVar("T")
 #: Runs a function with its arguments in a thread.
 InThread = Callable[..., Deferred[Any]]
 
-_PASSWORD = Text("password", 1023, required=True)
+
+def _check_password(text: str) -> None:
+    try:
+        normal_password(text)
+    except ValueError as error:
+        raise ValueError(
+            f"this cannot be one ({error}). Leave out control characters and characters younger "
+            "than Unicode 3.2, such as emoji."
+        ) from None
+
+
+_USERNAME = Text("username", 1023, required=True, check=parse_username)
+_PASSWORD = Text("password", 1023, required=True, check=_check_password)
 
 
 class ApiUsers:
@@ -50,7 +55,7 @@ class ApiUsers:
         self._in_thread = in_thread
         self.list_operations = {
             "GET": Operation(self.show_all, query=(*PAGE, Text("filter", 1023))),
-            "POST": Operation(self.create, body=(Text("username", 1023, required=True), _PASSWORD)),
+            "POST": Operation(self.create, body=(_USERNAME, _PASSWORD)),
         }
         self.operations = {
             "GET": Operation(self.show),
@@ -76,17 +81,8 @@ class ApiUsers:
 
     async def create(self, call: Call) -> Answer:
         """Put in a new user. The answer says where it is (Location)."""
-        faults = []
-        try:
-            name = parse_username(call.body["username"])
-        except ValueError as error:
-            faults.append(parameter_error("username", INVALID, str(error)))
-        try:
-            keys = await self._derive(call)
-        except ApiFailure as failure:
-            faults += failure.reasons
-        if faults:
-            raise bad_request(*faults)
+        name = parse_username(call.body["username"])
+        keys = await self._in_thread(users_store.derive, call.body["password"])
         try:
             await self._work(UsersStore.add, name, keys)
         except UserThere:
@@ -98,7 +94,7 @@ class ApiUsers:
     async def set_password(self, call: Call) -> Answer:
         """Give a user another password."""
         name = _name_in_path(call)
-        keys = await self._derive(call)
+        keys = await self._in_thread(users_store.derive, call.body["password"])
         try:
             await self._work(UsersStore.replace, name, keys)
         except NoSuchUser:
@@ -117,19 +113,6 @@ class ApiUsers:
         what = EndSessions(name, None, "This account has been removed.")
         await end_sessions(self._bridge.relay.links, what)
         return Answer()
-
-    async def _derive(self, call: Call) -> dict[str, ScramKeys]:
-        try:
-            keys: dict[str, ScramKeys] = await self._in_thread(
-                users_store.derive, call.body["password"]
-            )
-        except ValueError as error:
-            said = (
-                f"this cannot be one ({error}). Leave out control characters and characters "
-                "younger than Unicode 3.2, such as emoji."
-            )
-            raise bad_request(parameter_error("password", INVALID, said)) from None
-        return keys
 
     async def _users(self) -> Users:
         """Answer what is in the file; mostly what the backend has read of it already."""

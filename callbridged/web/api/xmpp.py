@@ -11,13 +11,15 @@ from callbridged.web.api.failures import INVALID, ApiFailure, Reason, parameter_
 from callbridged.web.api.operation import Answer, Call, Operation
 from callbridged.web.api.parameters import Boolean, Text
 from callbridged.web.audit import Audit
+from daemonkit.files import MAX_SECRET, check_secret
+from daemonkit.hosts import parse_domain, parse_host_port, parse_label
 
 #: What may be sent; each in as many characters as can be right.
 CANDIDATE = (
-    Text("uniqueName", 63),
-    Text("domain", 255),
-    Text("sharedSecret", 1024),
-    Text("serverAddressOverride", 261, empty=True),
+    Text("uniqueName", 63, check=parse_label),
+    Text("domain", 255, check=parse_domain),
+    Text("sharedSecret", MAX_SECRET, check=check_secret),
+    Text("serverAddressOverride", 261, empty=True, check=parse_host_port),
 )
 #: Where the link that is up is not to be waited with until the new one is registered.
 AT_ONCE = Boolean("replaceImmediately")

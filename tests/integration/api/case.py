@@ -55,9 +55,14 @@ class Reply:
 
 
 class ApiSite(Site):
-    """XMPP servers, a Call Bridge with the API and `ACCOUNTS`, the user alice. Not started."""
+    """XMPP servers, a Call Bridge with the API and its accounts, the user alice. Not started."""
 
-    def __init__(self, servers: int = 1, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        servers: int = 1,
+        settings: Settings | None = None,
+        accounts: Mapping[str, str] = ACCOUNTS,
+    ) -> None:
         super().__init__()
         self.port = free_port("127.0.0.1")
         for number in range(1, servers + 1):
@@ -68,7 +73,7 @@ class ApiSite(Site):
         self.enrol(self.callbridge)
         self.user("alice", "wonderland")
         self.ca.issue("cb1", dns=["cb1.example.com"], ip=["127.0.0.1"])
-        for name, password in ACCOUNTS.items():
+        for name, password in accounts.items():
             role = "viewer" if name == VIEWER else "admin"
             self.callbridge.command("admin", "add", name, "--role", role, typed=f"{password}\n")
         self._context = ssl.create_default_context(cafile=self.ca.certificate_path)

@@ -69,9 +69,9 @@ TABLE = [
     Bad(
         "PUT",
         XMPP,
-        {"domain": "example.org", "uniqueName": "-", "serverAddressOverride": "x:y"},
+        {"domain": "example.org", "uniqueName": "-", "serverAddressOverride": "x:y", "x": ""},
         400,
-        [wrong("uniqueName"), wrong("serverAddressOverride")],
+        [wrong("uniqueName"), wrong("serverAddressOverride"), wrong("x", UNKNOWN)],
     ),
     Bad(
         "PUT",

@@ -19,7 +19,7 @@ from callbridged.web.api.parameters import Boolean, Number, Text, read
 NAMES = st.text(min_size=1, max_size=20)
 DECLARED = (
     Text("name", 5, required=True),
-    Text("address", 10, empty=True),
+    Text("address", 10, empty=True, check=int),
     Boolean("now"),
 )
 
@@ -195,6 +195,13 @@ class ParameterTests(SynchronousTestCase):
             ({"a": "b"}, "invalidValue"),
         ):
             self.assertEqual(self.faults({"name": value}), [("name", error)], repr(value))
+
+    def test_checks(self) -> None:
+        """What a parameter's own check says is among the faults, in its words."""
+        failure = self.assertRaises(ApiFailure, read, DECLARED, {"address": "x"})
+        self.assertEqual(faults(failure)[0], ("address", "invalidValue"))
+        self.assertIn("invalid literal", failure.reasons[0].message)
+        self.assertEqual(read(DECLARED[1:], {"address": "7"}), {"address": "7"})
 
     def test_no_value_is_repeated(self) -> None:
         """A value is in no answer, as it may be a secret that was typed into the wrong place."""

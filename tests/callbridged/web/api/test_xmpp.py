@@ -111,7 +111,7 @@ class XmppTests(ObjectCase):
         self.settings.fault = SettingsFault(
             [("name", "it is no name."), ("server_address", "no port."), ("secret", "too short.")]
         )
-        failure = self.failing(self.change, {"uniqueName": "c_1"})
+        failure = self.failing(self.change, {"uniqueName": "c1"})
         self.assertEqual(failure.status, 400)
         self.assertEqual(
             [(one.parameter, one.message) for one in failure.reasons],
@@ -196,7 +196,7 @@ class DiagnosticsTests(ObjectCase):
     def test_faults(self) -> None:
         """What cannot be tried is refused like a change, and no check is run."""
         self.settings.fault = SettingsFault([("domain", "it is no domain.")])
-        refused = self.refused(self.check_candidate, {"domain": "-"})
+        refused = self.refused(self.check_candidate, {"domain": "example.org"})
         self.assertEqual(refused, (400, [("parameterError", "domain", "invalidValue")]))
         self.assertEqual(self.checks.configs, [])
 
