@@ -10,6 +10,7 @@ need python3-dev dpkg -s python3-dev
 need python3-venv dpkg -s python3-venv
 need chromium command -v chromium
 need coturn command -v turnserver
+need curl command -v curl
 need debhelper command -v dh
 need dnsmasq-base command -v dnsmasq
 need faketime command -v faketime
