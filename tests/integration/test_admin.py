@@ -229,7 +229,7 @@ class AccountTests(AdminCase):
             self.assertNotIn("unsafe-inline", headers["content-security-policy"])
             self.assertIn("max-age=", headers["strict-transport-security"])
             self.assertEqual(headers["x-content-type-options"], "nosniff")
-            self.assertEqual(headers["referrer-policy"], "no-referrer")
+            self.assertEqual(headers["referrer-policy"], "same-origin")
             self.assertEqual(headers["cross-origin-opener-policy"], "same-origin")
             self.assertEqual(headers["cross-origin-resource-policy"], "same-origin")
             self.assertEqual(headers["cache-control"], "no-store")
