@@ -96,21 +96,22 @@ class Channel(HTTPChannel):
             super().rawDataReceived(data)
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        self._refuse(b"431 Request Header Fields Too Large")
+        said = f"The request line, or a header, has more than {self.MAX_LENGTH} bytes."
+        self._refuse(b"431 Request Header Fields Too Large", said)
 
     def headerReceived(self, line: bytes) -> bool:
         name, _, value = line.partition(b":")
         if name.lower() == b"content-length" and len(value) > _MAX_LENGTH_HEADER:
-            self._refuse(b"413 Content Too Large")  # Python raises where a number is that long
+            self._refuse_body()  # Python raises where a number is that long
             return False
         accepted: bool = super().headerReceived(line)
         return accepted
 
     def allHeadersReceived(self) -> None:
         if self.length is None:
-            self._refuse(b"411 Length Required")
+            self._refuse(b"411 Length Required", "Say in Content-Length how long the body is.")
         elif self.length > self.site.limits.body:
-            self._refuse(b"413 Content Too Large")
+            self._refuse_body()
         else:
             super().allHeadersReceived()
 
@@ -134,8 +135,16 @@ class Channel(HTTPChannel):
             self._over = True
             super().loseConnection()
 
-    def _refuse(self, status: bytes) -> None:
+    def _refuse_body(self) -> None:
+        said = f"A body has at most {self.site.limits.body} bytes."
+        self._refuse(b"413 Content Too Large", said)
+
+    def _refuse(self, status: bytes, text: str) -> None:
+        """Answer one sentence, and take nothing more."""
+        body = text.encode() + b"\n"
         self.transport.write(
-            b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            b"HTTP/1.1 %b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
+            b"X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n%b"
+            % (status, len(body), body)
         )
         self.loseConnection()

@@ -39,6 +39,7 @@ class BodyTests(SiteCase):
             answer = client.type(f"POST /echo HTTP/1.1\r\nContent-Length: {length}\r\nX: y\r\n\r\n")
             self.assertEqual(answer.count(b"HTTP/1.1 "), 1)
             self.assertIn(b" 413 ", answer)
+            self.assertTrue(answer.endswith(b"\r\n\r\nA body has at most 100 bytes.\n"), answer)
             self.assertTrue(client.hung_up)
             self.assertEqual(client.type(REQUEST), b"")
             client.lose()
