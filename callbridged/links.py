@@ -193,6 +193,7 @@ class Links(Service):
                 "ready": False,
                 "steps": self._progress.as_json(),
                 "newer": None,
+                "newer_steps": [],
             }
         ]
 
@@ -202,12 +203,13 @@ class Links(Service):
         status = {**own, "steps": [*self._progress.as_json(), *link.progress.as_json()]}
         newer = self._renewals.successors.get(link.target)
         if newer is None:
-            return {**status, "newer": None}
+            return {**status, "newer": None, "newer_steps": []}
         failure = newer.status()["last_error"]
         return {
             **status,
             "last_error": status["last_error"] or failure,
             "newer": str(newer.state),
+            "newer_steps": [*self._progress.as_json(), *newer.progress.as_json()],
         }
 
     def warnings(self) -> list[str]:

@@ -20,7 +20,7 @@ from callbridged.settings import Settings
 from callbridged.status import Status
 from callbridged.web.api import make_api
 from callbridged.web.audit import Audit
-from callbridged.web.pages import make_pages
+from callbridged.web.pages.root import make_pages
 from callbridged.web.sign_in import Access
 from daemonkit.logging.recent import RecentEvents
 from daemonkit.web.channel import Limits, Request
@@ -44,7 +44,7 @@ HEADERS = {
     b"cross-origin-opener-policy": b"same-origin",
     b"cross-origin-resource-policy": b"same-origin",
     b"permissions-policy": b"camera=(), geolocation=(), microphone=()",
-    b"referrer-policy": b"no-referrer",
+    b"referrer-policy": b"same-origin",
     b"strict-transport-security": b"max-age=31536000",
 }
 

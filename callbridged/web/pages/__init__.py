@@ -1,15 +1,4 @@
-"""The pages Configuration > General and Status > General."""
+"""The web page for administrators: Status > General, Configuration > General, the audit log.
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from daemonkit.web.pages import Page
-
-if TYPE_CHECKING:
-    from callbridged.web.site import Parts
-
-
-def make_pages(parts: Parts) -> Page:
-    """Answer ``/``, and what is below it."""
-    return Page()
+`callbridged.web.pages.root` has its tree of pages. What imports no Jinja2 is pure.
+"""

@@ -1,0 +1,91 @@
+"""Makes HTML of templates, views and texts. Everything that is put in is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.resources import files
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup
+
+from callbridged.web.pages.language import Language
+from callbridged.web.pages.view import View
+
+#: The parts of a page that change while it is looked at, by the ids of their elements.
+SECTIONS = ("summary", "alarms", "flow", "numbers", "events")
+
+
+class Renderer:
+    """The templates, read once."""
+
+    def __init__(self) -> None:
+        folder = files("callbridged.web.pages") / "templates"
+        self._environment = Environment(
+            loader=DictLoader(
+                {one.name: one.read_text(encoding="utf-8") for one in folder.iterdir()}
+            ),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def page(self, template: str, language: Language, now: datetime, **values: object) -> bytes:
+        """Answer the document of ``template``, named without ``.html``."""
+        return self._render(template, language, now, values).encode()
+
+    def sections(self, view: View, language: Language) -> dict[str, str]:
+        """Answer each of `SECTIONS`, and the sentence that screen readers say, as ``announce``."""
+        values = {"view": view}
+        made = {one: self._render(one, language, view.at, values) for one in SECTIONS}
+        return {"announce": announcement(view, language), **made}
+
+    def _render(
+        self, name: str, language: Language, now: datetime, values: Mapping[str, object]
+    ) -> str:
+        def lasting(since: datetime) -> str:
+            return language.duration((now - since).total_seconds())
+
+        return self._environment.get_template(f"{name}.html").render(
+            t=language.text,
+            tag=language.tag,
+            took=language.seconds,
+            lasting=lasting,
+            moment=moment,
+            clock=clock,
+            parsed=datetime.fromisoformat,
+            **values,
+        )
+
+
+def markup(sections: Mapping[str, str]) -> dict[str, Markup]:
+    """Answer sections for a page: they are HTML already, the sentence apart."""
+    return {
+        name: Markup.escape(html) if name == "announce" else Markup(html)  # noqa: S704  by us
+        for name, html in sections.items()
+    }
+
+
+def announcement(view: View, language: Language) -> str:
+    """Answer in one sentence how things are."""
+    links = [one for one in view.links if not one.age]
+    return language.text(
+        "summary.announce",
+        up=sum(one.registered for one in links),
+        all=len(links),
+        service=language.text(f"summary.{view.service}"),
+        alarms=len(view.alarms),
+    )
+
+
+def clock(at: datetime) -> str:
+    """Answer a time as text; a browser with JavaScript shows it in its own zone."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def moment(at: datetime) -> Markup:
+    """Answer a time as an element."""
+    return Markup('<time datetime="{}">{}</time>').format(
+        at.astimezone(UTC).isoformat(timespec="seconds"), clock(at)
+    )

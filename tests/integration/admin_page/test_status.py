@@ -1,0 +1,97 @@
+"""Status > General in a real browser: links, steps, logins as they happen, alarms, events."""
+
+from __future__ import annotations
+
+from bridgewire.steps import Step
+from tests.integration.admin_page.case import AdminCase
+
+
+class StatusTests(AdminCase):
+    """What there is to see, and how it changes while one looks."""
+
+    def test_registered(self) -> None:
+        """The connection and the service are worded as CMS does, and each step has its time."""
+        page = self.sign_in()
+        target = self.site.server_addresses[0]
+        self.wait_text(page, "#summary", f"connected to {target} (secure)")
+        self.assertIn(
+            "registered", self.text(page, "#summary .good + .good, #summary div:last-child")
+        )
+        steps = page.evaluate(
+            "[...document.querySelectorAll('#flow .steps li')].map((one) => "
+            "[one.value, one.className, one.querySelector('.took')?.innerText ?? ''])"
+        )
+        self.assertEqual([one[0] for one in steps], [one.number for one in Step])
+        page.wait("document.querySelector('#flow li:nth-child(11)').className === 'done'")
+        for number, state, took in steps[3:10]:
+            self.assertEqual(state, "done", number)
+            self.assertRegex(took, r"^[\d.]+ m?s$", number)
+
+    def test_login_appears(self) -> None:
+        """A login that happens while one looks is in the plot a moment later, and in the table."""
+        page = self.sign_in()
+        page.wait("document.querySelector('#plot-rate [data-now=success]').textContent === '0'")
+        before = page.evaluate("document.querySelector('#numbers tbody td').innerText")
+        self.log_in()
+        page.wait("document.querySelector('#plot-rate path.success').getAttribute('d') !== ''")
+        page.wait("document.querySelector('#plot-latency path.median').getAttribute('d') !== ''")
+        page.wait(f"document.querySelector('#numbers tbody td').textContent !== '{before}'")
+        page.wait("document.querySelector('#flow li:nth-child(12)').className === 'done'")
+
+    def test_refused_login(self) -> None:
+        """A login with a wrong password is drawn apart from those that succeed."""
+        page = self.sign_in()
+        self.log_in("not-her-password")
+        page.wait("document.querySelector('#plot-rate path.refused').getAttribute('d') !== ''")
+
+    def test_same_drawing(self) -> None:
+        """The page as it comes has the lines that its script draws."""
+        self.log_in()
+        drawn = "[...document.querySelectorAll('.plot path')].map((one) => one.getAttribute('d'))"
+        plain = self.sign_in(script=False)
+        plain.call("Emulation.setScriptExecutionDisabled", value=False)
+        page = self.sign_in()
+        samples = "document.querySelector('.plots').dataset.samples"
+        for one in (plain, page):
+            self.assertGreater(len(one.evaluate(f"JSON.parse({samples})")), 290)
+        source = (
+            "fetch('/status').then((one) => one.text()).then((text) => { "
+            "const fresh = new DOMParser().parseFromString(text, 'text/html'); "
+            "document.querySelector('main').replaceWith(fresh.querySelector('main')); "
+            f"const before = {drawn}; "
+            "return import('/static/plots.js?again').then(() => "
+            f"[before, {drawn}]); }})"
+        )
+        before, after = page.evaluate(source)
+        self.assertEqual(before, after)
+        self.assertTrue(before[1] or before[2] or before[3])
+
+    def test_server_lost(self) -> None:
+        """While one looks, a server that goes away turns the step red, with what to do about it."""
+        page = self.sign_in()
+        target = self.site.server_addresses[0]
+        self.wait_text(page, "#summary", f"connected to {target} (secure)")
+        server = self.site.servers[0]
+        server.kill()
+        try:
+            page.wait("document.querySelector('#flow li.failed') !== null")
+            self.wait_text(page, "#flow li.failed .trouble", "What to do")
+            self.wait_text(page, "#summary", "failed at step 6, TCP connection")
+            self.wait_text(page, "#events", "connect-refused")
+            self.wait_text(page, "#summary", "down")
+            self.assertIn("Authentication service: down", self.text(page, "#announce"))
+        finally:
+            server.process.start()
+        self.wait_text(page, "#summary", f"connected to {target} (secure)")
+        self.assertEqual(page.evaluate("document.querySelectorAll('#flow li.failed').length"), 0)
+
+    def test_reader_keeps_what_is_open(self) -> None:
+        """What is closed stays so, and the focus where it is, while parts change."""
+        page = self.sign_in()
+        page.wait("document.querySelector('#flow details').open")
+        page.click("#flow summary")
+        page.wait("!document.querySelector('#flow details').open")
+        self.log_in()
+        page.wait("document.querySelector('#flow li:nth-child(12)').className === 'done'")
+        self.assertFalse(page.evaluate("document.querySelector('#flow details').open"))
+        self.assertEqual(page.evaluate("document.activeElement.localName"), "summary")
