@@ -21,13 +21,16 @@ from callbridged.config import Config
 from callbridged.control import commands
 from callbridged.dialer import cancel
 from callbridged.events import (
+    ADMIN_CHANGED,
     ALARM_CLEARED,
     BACKEND_REMOVED,
     CONFIGURED,
     DIRECTORY_ANSWERS,
     LINK_RECOVERED,
     LINK_RENEWED,
+    LINKS_MOVE,
     LINKS_MOVED,
+    LINKS_STAY,
     OFFER_TAKEN,
 )
 from callbridged.link_interface import State
@@ -54,7 +57,10 @@ NEWS = (
     OFFER_TAKEN,
     LINK_RECOVERED,
     LINK_RENEWED,
+    LINKS_MOVE,
     LINKS_MOVED,
+    LINKS_STAY,
+    ADMIN_CHANGED,
     ALARM_CLEARED,
     BACKEND_REMOVED,
     DIRECTORY_ANSWERS,
@@ -134,7 +140,6 @@ def make_service(reactor: Any, config: Config, load: Load, log: Log | None = Non
     settings = Settings(reactor, bridge, load, in_thread, log)
     reload = settings.reload
     alarms = make_alarms(reactor, bridge)
-    bridge.followers.append(lambda _: alarms.look())
     recent = RecentEvents(reactor, NEWS)
 
     def line() -> str:
@@ -146,13 +151,13 @@ def make_service(reactor: Any, config: Config, load: Load, log: Log | None = Non
     status = Status(reactor, bridge, reload, alarms)
     pulse = Pulse(reactor, line)
     daemon = LoggedService(log)
+    recent.setServiceParent(daemon)  # the first, so that it hears all others
     if config.admin.listen:
         # With the libraries of callbridge-xmpp[admin], which nothing else needs.
         from callbridged.web.service import AdminService
 
         AdminService(reactor, bridge, settings, alarms, recent, status).setServiceParent(daemon)
     for one in (
-        recent,
         reload,
         Beginning(config, bridge.warnings),
         bridge,

@@ -22,6 +22,7 @@ def make_alarms(clock: IReactorTime, bridge: Bridge) -> Alarms:
 
     alarms = Alarms(clock, wrong, lambda kind: bridge.config.alarms.delays(kind))
     bridge.links.watcher = bridge.users.watcher = alarms.look
+    bridge.followers.append(lambda _: alarms.look())
     return alarms
 
 
