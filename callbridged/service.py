@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from twisted.application.service import MultiService, Service
+from twisted.application.service import IService, MultiService, Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.threads import deferToThreadPool
@@ -152,17 +152,18 @@ def make_service(reactor: Any, config: Config, load: Load, log: Log | None = Non
     pulse = Pulse(reactor, line)
     daemon = LoggedService(log)
     recent.setServiceParent(daemon)  # the first, so that it hears all others
+    own_ports: list[IService] = [MetricsService(reactor, bridge, reload, alarms)]
     if config.admin.listen:
         # With the libraries of callbridge-xmpp[admin], which nothing else needs.
         from callbridged.web.service import AdminService
 
-        AdminService(reactor, bridge, settings, alarms, recent, status).setServiceParent(daemon)
+        own_ports.append(AdminService(reactor, bridge, settings, alarms, recent, status))
     for one in (
         reload,
         Beginning(config, bridge.warnings),
         bridge,
         alarms,
-        MetricsService(reactor, bridge, reload, alarms),
+        *own_ports,
         ControlService(
             reactor,
             config.callbridge.control_socket,

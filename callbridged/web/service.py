@@ -100,9 +100,9 @@ class AdminService(MultiService):
         return super().stopService()
 
     def _look(self) -> None:
+        self._call = self._clock.callLater(LOOK_INTERVAL, self._look)
         self.accounts.look()
         self.sessions.sweep(self.access.stays)
-        self._call = self._clock.callLater(LOOK_INTERVAL, self._look)
 
     def _follow(self, config: Config) -> None:
         self.accounts.move(config.admin.users_file)

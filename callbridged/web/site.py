@@ -25,7 +25,7 @@ from callbridged.web.sign_in import Access
 from daemonkit.logging.recent import RecentEvents
 from daemonkit.web.channel import Limits, Request
 from daemonkit.web.door import CountingDoor
-from daemonkit.web.pages import Page, answer
+from daemonkit.web.pages import NotFound, answer
 from daemonkit.web.site import WebSite
 
 #: Connections at once, and those from one address: ten browsers behind one have six each.
@@ -76,9 +76,7 @@ class AdminRequest(Request):
         super().render(resrc)
 
 
-class _NoHost(Page):
-    methods = (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE")
-
+class _NoHost(NotFound):
     def show(self, request: TwistedRequest) -> bytes:
         return answer(request, http.BAD_REQUEST, "A request has one header Host.")
 

@@ -180,7 +180,10 @@ class AdminTests(SynchronousTestCase):
         self.assertIn('Basic realm="callbridged"', answers[0].headers["www-authenticate"])
         self.bridge.process.wait_for("failed sign-in of alice from 127.0.0.1", since)
         self.bridge.process.wait_for("failed sign-in of an unknown name", since)
-        self.assertNotIn("marker", self.bridge.process.text(since) + json.dumps(self.audit()))
+        shown = self.https.ask("GET", "/audit", cookie=self.sign_in()).text
+        self.assertIn("wrong name or password", shown)
+        said = self.bridge.process.text(since) + json.dumps(self.audit()) + shown
+        self.assertNotIn("marker", said)
 
     def test_guessing(self) -> None:
         """Who guesses is refused after some failures, and the account's owner is not."""

@@ -95,7 +95,7 @@ class HeadTests(AdminCase):
                 "GET /%00 HTTP/1.1": 404,
                 "GET /%ff%fe HTTP/1.1": 404,
                 "GET /a%0d%0aSet-Cookie:x HTTP/1.1": 404,
-                "CONNECT xmpp1.example.com:5223 HTTP/1.1": 404,
+                "CONNECT xmpp1.example.com:5223 HTTP/1.1": 405,
             },
             f"@\r\n{_CLOSE}\r\n",
         )

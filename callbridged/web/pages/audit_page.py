@@ -15,5 +15,5 @@ class AuditPage(SessionPage):
     """``/audit``"""
 
     async def get(self, request: Request, session: Session) -> bytes:
-        entries = self.frame.parts.audit.feed.last(SHOWN, lambda _: True)[::-1]
+        entries = self.frame.parts.audit.latest(SHOWN)[::-1]
         return self.frame.render(request, "audit", session, page="audit", entries=entries)
