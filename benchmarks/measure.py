@@ -64,9 +64,7 @@ def measure(
 
     They have to be different ones: the logins of one account take turns, in case that they fail.
     """
-    shares = [users[n::_PROCESSES] for n in range(_PROCESSES)]
-    whole = WARM_UP + seconds + 1.0
-    children = [_start(place, share, whole) for share in shares if share]
+    children = start(place, users, WARM_UP + seconds + 1.0)
     time.sleep(WARM_UP)
     began, before = time.monotonic(), watch()
     time.sleep(seconds)
@@ -80,6 +78,12 @@ def measure(
         [fault for _, _, fault in logins if fault],
         [new - old for old, new in zip(before, after, strict=True)],
     )
+
+
+def start(place: Place, users: Sequence[str], seconds: float) -> list[subprocess.Popen[bytes]]:
+    """Let all ``users`` log in for so long; each process prints its logins in the end."""
+    shares = [users[n::_PROCESSES] for n in range(_PROCESSES)]
+    return [_start(place, share, seconds) for share in shares if share]
 
 
 def _start(place: Place, users: Sequence[str], seconds: float) -> subprocess.Popen[bytes]:

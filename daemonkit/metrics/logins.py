@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -39,19 +40,22 @@ class LoginMetrics:
         self._mechanisms = frozenset(mechanisms)
         self._outcomes = frozenset(outcomes)
         self._parts = parts
-        self._logins = Counter(
+        logins = Counter(
             f"{prefix}_logins",
             "Logins that have ended.",
             ("mechanism", "outcome"),
             registry=registry,
         )
-        self._seconds = Histogram(
+        seconds = Histogram(
             f"{prefix}_login_duration_seconds",
             f"How long logins took, in all and in parts: {about}",
             ("part",),
             buckets=BUCKETS,
             registry=registry,
         )
+        # To find a series costs more than to count in it, and there are few of them.
+        self._logins = cache(logins.labels)
+        self._seconds = cache(seconds.labels)
         self._reader = feed.follow(self._read)
 
     def _read(self) -> None:
@@ -59,6 +63,6 @@ class LoginMetrics:
         for record in records:
             mechanism = one_of(self._mechanisms, record.mechanism)
             outcome = one_of(self._outcomes, record.outcome)
-            self._logins.labels(mechanism, outcome).inc()
+            self._logins(mechanism, outcome).inc()
             for part, seconds in self._parts(record).items():
-                self._seconds.labels(part).observe(seconds)
+                self._seconds(part).observe(seconds)
