@@ -25,6 +25,8 @@ from typing import Protocol
 
 from benchmarks.figures import cpu_seconds, machine, print_table
 from benchmarks.measure import WARM_UP, Place, start
+from callbridged.web.accounts import hash_password
+from callbridged.web.admins_store import AdminsStore
 from tests.support.chromium import Chromium
 from tests.support.processes import ROOT, free_port
 from tests.support.site import Site
@@ -113,6 +115,7 @@ class Tabs:
 def watched_site(users: int) -> Iterator[tuple[Site, dict[str, int]]]:
     """A pair whose backend does no work, with the web page and metrics on."""
     site = Site()
+    admins = site.directory / "admins"
     ports = {name: free_port() for name in ("admin", "xmppd", "callbridged")}
     try:
         server = site.server(settings={"metrics": {"listen": f"tcp:{ports['xmppd']}"}})
@@ -125,13 +128,13 @@ def watched_site(users: int) -> Iterator[tuple[Site, dict[str, int]]]:
                     "listen": f"tcp:{ports['admin']}",
                     "certificate": certificate,
                     "private_key": key,
-                    "users_file": site.directory / "admins",
+                    "users_file": admins,
                 },
             }
         )
         bridge.process.environment["PYTHONPATH"] = f"{ROOT}{os.pathsep}{ROOT / 'benchmarks'}"
         site.enrol(bridge)
-        bridge.command("admin", "add", ADMIN, typed=f"{PASSWORD}\n")
+        AdminsStore(admins).add(ADMIN, "viewer", hash_password(PASSWORD))
         site.start()
         assert server.client_port
         yield site, ports
