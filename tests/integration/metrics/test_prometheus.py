@@ -162,6 +162,20 @@ class PrometheusTests(SynchronousTestCase):
             packed = self.at.get(daemon, "metrics", **headers)[1]
             self.assertIn(b"process_cpu_seconds_total", gzip.decompress(packed))
 
+    def test_renewed_certificate(self) -> None:
+        """A renewed certificate of the metrics port is shown after a reload, to Prometheus too."""
+
+        def shown() -> str:
+            return ssl.get_server_certificate(("127.0.0.1", self.at.ports["xmppd"]))
+
+        before = shown()
+        self.at.site.ca.issue("metrics", ip=["127.0.0.1"])
+        self.at.server.command("reload")
+        self.assertNotEqual(shown(), before)
+        name = "xmppd_config_last_reload_success_timestamp_seconds"
+        self.wait_value(f"time() - {name} < bool 20", 1)
+        self.wait_value('up{job="xmppd"}', 1)
+
     def test_dashboard(self) -> None:
         """Prometheus has an answer for all that the dashboard asks."""
         self.assertTrue(self.at.log_in())
