@@ -14,6 +14,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client import Counter as CounterMetric
 from prometheus_client.metrics_core import Metric
+from twisted.internet.interfaces import IReactorTime
 
 from bridgewire.naming import first_end
 from bridgewire.sasl import CONDITIONS, MECHANISMS
@@ -26,6 +27,7 @@ from callbridged.link_interface import State
 from daemonkit.login_record import LoginRecord
 from daemonkit.metrics import common
 from daemonkit.metrics.logins import BUCKETS, LoginMetrics
+from daemonkit.metrics.process import Process
 from daemonkit.metrics.series import (
     OTHER,
     AtScrape,
@@ -45,7 +47,9 @@ _OUTCOMES = {*CONDITIONS, "success", "timeout", "link-lost", "resource-constrain
 _PARTS = "whole; callbridge, its own part; backend, for user backends; client, for its messages."
 
 
-def make_metrics(bridge: Bridge, reload: Reload[Any], alarms: Alarms) -> CollectorRegistry:
+def make_metrics(
+    clock: IReactorTime, bridge: Bridge, reload: Reload[Any], alarms: Alarms
+) -> CollectorRegistry:
     """Answer all series of a Call Bridge. From now on its logins are counted."""
     registry = new_registry()
     LoginMetrics(
@@ -67,7 +71,7 @@ def make_metrics(bridge: Bridge, reload: Reload[Any], alarms: Alarms) -> Collect
     bridge.users.asked = Questions(registry).count
     for name, look in (
         ("build", common.BuildInfo(PREFIX)),
-        ("process", common.Process()),
+        ("process", Process(clock)),
         ("reload", lambda: common.of_reload(PREFIX, reload)),
         ("certificates", lambda: common.of_certificates(PREFIX, expiries(bridge))),
         ("links", lambda: of_links(bridge)),

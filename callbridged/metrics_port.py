@@ -25,7 +25,7 @@ class MetricsService(MultiService):
         context = port_tls("metrics", bridge.config)
         if context is not None:
             bridge.ports["metrics"] = context
-        registry = make_metrics(bridge, reload, alarms)
+        registry = make_metrics(reactor, bridge, reload, alarms)
         ReactorLag(reactor, PREFIX, registry).setServiceParent(self)
         site = make_site(reactor, registry, lambda: not_ready(bridge))
         for endpoint in bridge.config.metrics.listen:

@@ -13,7 +13,8 @@ _NEARLY = 0.8
 
 def in_use() -> int:
     """Answer how many are open."""
-    return len(os.listdir("/proc/self/fd"))
+    # Linux 6.2 and newer say it as the size of the directory; to list thousands takes its time.
+    return os.stat("/proc/self/fd").st_size or len(os.listdir("/proc/self/fd"))
 
 
 def limit() -> int | None:

@@ -19,6 +19,7 @@ from bridgewire.sasl import CONDITIONS, MECHANISMS
 from daemonkit.login_record import LoginRecord
 from daemonkit.metrics import common
 from daemonkit.metrics.logins import BUCKETS, LoginMetrics
+from daemonkit.metrics.process import Process
 from daemonkit.metrics.series import AtScrape, counters, gauge, gauges, new_registry
 from daemonkit.reload import Reload
 from xmppd.components.registry import RegistryFault
@@ -60,7 +61,7 @@ def make_metrics(clock: IReactorTime, server: Server, reload: Reload[Any]) -> Co
     components = Components(clock, server)
     for name, look in (
         ("build", common.BuildInfo(PREFIX)),
-        ("process", common.Process()),
+        ("process", Process(clock)),
         ("reload", lambda: common.of_reload(PREFIX, reload)),
         ("certificates", lambda: common.of_certificates(PREFIX, expiries(server))),
         ("components", components.look),

@@ -1,4 +1,4 @@
-"""What both daemons tell of themselves: build, process, configuration, certificates."""
+"""What both daemons tell of themselves: build, configuration, certificates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from importlib.metadata import version
 from typing import Any
 
 from OpenSSL import SSL
-from prometheus_client import ProcessCollector
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
@@ -49,17 +48,6 @@ class BuildInfo:
         )
         family.add_metric(tuple(self._labels.values()), 1)
         yield family
-
-
-class Process:
-    """The usual ``process_`` series: CPU, memory, open files, start."""
-
-    def __init__(self) -> None:
-        self._collector = ProcessCollector(registry=None)
-
-    def __call__(self) -> Iterable[Metric]:
-        """Answer them."""
-        return self._collector.collect()
 
 
 def of_reload(prefix: str, reload: Reload[Any]) -> Iterable[Metric]:

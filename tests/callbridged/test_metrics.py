@@ -72,7 +72,7 @@ class MetricsCase(ReloadCase):
         self.bridge.links = self.links  # type: ignore[assignment]
         self.alarms = Alarms()
         self.reloading: Reload[Any] = Reload(self.reactor, None, None, None)  # type: ignore[arg-type]
-        self.metrics = make_metrics(self.bridge, self.reloading, self.alarms)  # type: ignore[arg-type]
+        self.metrics = make_metrics(self.reactor, self.bridge, self.reloading, self.alarms)  # type: ignore[arg-type]
 
     def seen(self) -> Series:
         return exposed(self.metrics)

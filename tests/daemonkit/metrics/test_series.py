@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from prometheus_client import REGISTRY, Counter
+from prometheus_client import REGISTRY, Counter, ProcessCollector
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from daemonkit import open_files
 from daemonkit.feed import Feed
 from daemonkit.login_record import LoginRecord
 from daemonkit.metrics import common
 from daemonkit.metrics.lag import INTERVAL, ReactorLag
 from daemonkit.metrics.logins import LoginMetrics
+from daemonkit.metrics.process import Process
 from daemonkit.metrics.series import AtScrape, counters, gauge, gauges, new_registry
 from daemonkit.reload import Outcome, Reload
 from tests.daemonkit.records import a_record
@@ -140,9 +142,27 @@ class CommonTests(SynchronousTestCase):
         self.assertRegex(sample.labels["openssl"], r"^\d+\.\d+")
 
     def test_process(self) -> None:
-        """The usual series about the process are there, under their usual names."""
-        names = {family.name for family in common.Process()()}
-        self.assertLess({"process_cpu_seconds", "process_open_fds"}, names)
+        """What prometheus_client says of the process is said, under the same names."""
+        found = series(Process(Clock())())
+        usual = series(ProcessCollector(registry=None).collect())
+        self.assertEqual(set(found), set(usual))
+        for name in (("process_max_fds",), ("process_start_time_seconds",)):
+            self.assertEqual(found[name], usual[name])
+        memory = ("process_resident_memory_bytes",)
+        self.assertLess(abs(found[memory] / usual[memory] - 1), 0.2)
+        files = ("process_open_fds",)
+        self.assertLess(abs(found[files] - usual[files]), 3)
+
+    def test_open_files(self) -> None:
+        """Open files are not counted each second: there may be thousands."""
+        clock, counted = Clock(), iter((5, 6))
+        self.patch(open_files, "in_use", lambda: next(counted))
+        process = Process(clock)
+        seen = []
+        for _ in range(12):
+            seen.append(series(process())["process_open_fds",])
+            clock.advance(1)
+        self.assertEqual(seen, [5.0] * 10 + [6.0] * 2)
 
     def test_reload(self) -> None:
         """A reload that failed is told, with when what is in use was read."""

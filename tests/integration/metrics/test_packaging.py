@@ -6,9 +6,10 @@ import re
 import tempfile
 from pathlib import Path
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from daemonkit.metrics.common import Process
+from daemonkit.metrics.process import Process
 from tests.support.exposed import documented
 from tests.support.markdown import Page
 from tests.support.processes import ROOT
@@ -25,7 +26,7 @@ def known_names() -> set[str]:
         for name, one in documented(prefix).items():
             parts = ("_bucket", "_sum", "_count") if one.type == "histogram" else ("",)
             found |= {name + part for part in parts}
-    for family in Process()():
+    for family in Process(Clock())():
         found |= {sample.name for sample in family.samples}
     return found
 
