@@ -57,7 +57,7 @@ class Sessions:
     def set_lifetime(self, idle: float, lifetime: float) -> None:
         """A session ends ``idle`` seconds after its last request, and ``lifetime`` after its first.
 
-        This counts for those that there are, too.
+        This counts for those that there are, too. A viewer's page that follows is not idle.
         """
         self._idle = idle
         self._lifetime = lifetime
@@ -96,7 +96,10 @@ class Sessions:
 
     def _is_over(self, session: Session) -> bool:
         now = self._clock.seconds()
-        return now >= session.used + self._idle or now >= session.since + self._lifetime
+        # A screen on the wall asks for nothing, and can do no harm.
+        is_watching = bool(session.streams) and not session.caller.may_change
+        is_idle = now >= session.used + self._idle and not is_watching
+        return is_idle or now >= session.since + self._lifetime
 
     def _make_room(self, name: str) -> None:
         own = [key for key, one in self._sessions.items() if one.caller.name == name]

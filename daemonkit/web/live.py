@@ -51,9 +51,14 @@ class Live:
     ) -> LiveStream | None:
         """Answer a stream on ``request``, which is then not done yet; None where all are taken.
 
-        ``gone`` is called once when it ends, by whomever.
+        None also where the browser has gone meanwhile. ``gone`` is called once when it ends, by
+        whomever.
         """
-        if len(self) >= self._most or self._owners[owner] >= self._each:
+        if (
+            getattr(request, "channel", None) is None
+            or len(self) >= self._most
+            or self._owners[owner] >= self._each
+        ):
             return None
         self._owners[owner] += 1
 

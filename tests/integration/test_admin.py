@@ -246,6 +246,7 @@ class AdminTests(SynchronousTestCase):
         self.assertEqual(command("admin", "add", "a b", typed="x", check=False).returncode, 2)
         self.assertRegex(command("admin", "list").stdout, r"(?m)^dora +viewer$")
         command("admin", "del", "dora")
+        self.assertRegex(command("audit").stdout, r"(?m)^time +who +from +action +what$")
         path = self.bridge.directory / "admins"
         self.assertEqual(path.stat().st_mode & 0o777, 0o600)
         self.assertNotIn(ALICE[1], path.read_text())

@@ -20,10 +20,11 @@ from callbridged.web.admins_file import Account, put
 from callbridged.web.audit import Audit
 from callbridged.web.basic import Remembered
 from callbridged.web.guard import Guard
-from callbridged.web.sessions import COOKIE, Session, Sessions
+from callbridged.web.sessions import COOKIE, Session, Sessions, open_stream
 from callbridged.web.sign_in import Access
 from daemonkit.web.channel import Limits
 from daemonkit.web.door import CountingDoor
+from daemonkit.web.live import Live
 from daemonkit.web.pages import Page
 from daemonkit.web.site import WebSite
 from daemonkit.workers import Workers
@@ -94,8 +95,22 @@ class _Asking(Page):
         return NOT_DONE_YET
 
 
+class _Following(Page):
+    """Follows, whoever is signed in."""
+
+    def __init__(self, case: AccessCase) -> None:
+        super().__init__()
+        self._case = case
+
+    def show(self, request: Request) -> bytes | int:
+        session = self._case.access.session(request)
+        assert session is not None
+        assert open_stream(self._case.live, request, session) is not None
+        return NOT_DONE_YET
+
+
 class AccessCase(AdminsCase):
-    """The same with a site: ``/api``, ``/page``, ``/sign_in``, ``/sign_out``, ``/form``."""
+    """The same with a site, which has a page for each question that is asked of `Access`."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -104,10 +119,12 @@ class AccessCase(AdminsCase):
         self.access = Access(
             self.accounts, self.sessions, Guard(self.clock), self.audit, Remembered(self.clock)
         )
+        self.live = Live(self.clock)
         self.last: Session | None = None
         root = Page()
         for name in ("api", "page", "sign_in", "sign_out", "form"):
             root.putChild(name.encode(), _Asking(getattr(self, f"_{name}")))
+        root.putChild(b"live", _Following(self))
         self.site = WebSite(root, self.clock, CountingDoor("port", 500, 500), Limits(body=4096))
 
     def client(self, host: str = "192.0.2.7") -> HttpClient:

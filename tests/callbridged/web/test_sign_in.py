@@ -9,6 +9,7 @@ from callbridged.web.guard import NETWORK_LIMITS
 from callbridged.web.sessions import MAX_PER_ACCOUNT, MAX_SESSIONS
 from callbridged.web.sign_in import parse_basic
 from tests.callbridged.web.administrators import IDLE, LIFETIME, AccessCase
+from tests.support.http import HttpClient
 from tests.support.logged import written
 
 ORIGIN = "https://cb1.example.com:8443"
@@ -217,6 +218,40 @@ class SessionTests(AccessCase):
         self.clock.advance(IDLE)
         self.sessions.sweep(self.access.stays)
         self.assertEqual(len(self.sessions), 0)
+
+    def follow(self, cookie: str) -> HttpClient:
+        """A page of this session that follows."""
+        client = self.client()
+        self.assertIn(b"text/event-stream", client.ask("/live", cookie=cookie))
+        return client
+
+    def test_stream_ends(self) -> None:
+        """What follows ends with its session, however that ends; and others go on."""
+        cookie = self.sign_in()
+        following, other = self.follow(cookie), self.follow(self.sign_in("bob", "builder12"))
+        self.set("alice", "viewer", "wonderland")
+        self.sessions.sweep(self.access.stays)
+        self.assertTrue(following.read().endswith(b"0\r\n\r\n"))
+        self.assertEqual((len(self.live), other.read()), (1, b""))
+        other.lose()
+        self.assertEqual(len(self.live), 0)
+
+    def test_watching(self) -> None:
+        """While a viewer's page follows, it is not idle; an admin's is, and no page is for ever."""
+        admin, viewer = self.sign_in(), self.sign_in("bob", "builder12")
+        following = [self.follow(cookie) for cookie in (admin, viewer)]
+        self.clock.advance(IDLE)
+        self.sessions.sweep(self.access.stays)
+        self.assertEqual((len(self.sessions), len(self.live)), (1, 1))
+        self.assertIn(b"page of bob", self.ask("/page", cookie=viewer))
+        following[1].lose()
+        self.clock.advance(IDLE)
+        self.sessions.sweep(self.access.stays)
+        self.assertEqual(len(self.sessions), 0)
+        self.follow(self.sign_in("bob", "builder12"))
+        self.clock.advance(LIFETIME)
+        self.sessions.sweep(self.access.stays)
+        self.assertEqual((len(self.sessions), len(self.live)), (0, 0))
 
     def test_bounds(self) -> None:
         """So many of one account, and so many in all: the oldest ends for a new one."""

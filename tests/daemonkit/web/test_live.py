@@ -162,6 +162,21 @@ class PlacesTests(LiveCase):
         third.lose()
         self.assertEqual((len(self.live), self.page.gone), (0, 3))
 
+    def test_gone_meanwhile(self) -> None:
+        """A browser that has gone before its stream begins takes no place."""
+        requests: list[Request] = []
+
+        def wait(request: Request) -> int:
+            requests.append(request)
+            return NOT_DONE_YET
+
+        self.patch(self.page, "show", wait)
+        client = self.client()
+        client.type(ASK.format("a", ""))
+        client.lose()
+        self.assertIsNone(self.live.open(requests[0], "a"))
+        self.assertEqual(len(self.live), 0)
+
     def test_in_all(self) -> None:
         """Where all are taken, one that has none yet gets none."""
         for owner in ("a", "b", "c"):
