@@ -118,19 +118,22 @@ class AlarmCase(unittest.SynchronousTestCase):
         self, kind: Kind, subject: str, step: str, reason: str, *remedy: str
     ) -> dict[str, Any]:
         """Wait for an alarm, and find it wherever it shows; ``remedy``: words that are in it."""
-        alarm = wait_until(
-            f"{kind} of {subject}",
-            lambda: self.find(kind, subject, step=step, reason=reason),
-            explain=self.bridge.explain,
-        )
+
+        def seen() -> tuple[dict[str, Any], Any, Any] | None:
+            alarm = self.find(kind, subject, step=step, reason=reason)
+            if alarm is None:
+                return None
+            said, shown = self.bridge.command("alarms", check=False), self.bridge.command("status")
+            # Its text follows what is the matter, so it may have become another one meanwhile.
+            return (alarm, said, shown) if self.find(kind, subject) == alarm else None
+
+        alarm, done, status = wait_until(f"{kind} of {subject}", seen, explain=self.bridge.explain)
         for words in remedy:
             self.assertIn(words, alarm["remedy"])
-        done = self.bridge.command("alarms", check=False)
         self.assertEqual((done.returncode, done.stderr), (1, ""))
-        said = " ".join(done.stdout.split())
+        said, shown = " ".join(done.stdout.split()), " ".join(status.stdout.split())
         self.assertIn(f"{alarm['severity']} {kind}, {subject} since ", said)
         self.assertIn(f"; {step}, {reason} {alarm['text']} {alarm['remedy']}", said)
-        shown = " ".join(self.bridge.command("status").stdout.split())
         self.assertIn(f"ALARM {kind}, {subject}: {alarm['text']}", shown)
         self.wait_for_log("alarm-raised", kind, subject)
         return alarm
