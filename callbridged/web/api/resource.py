@@ -34,7 +34,7 @@ _DENIED = {
     HTTPStatus.FORBIDDEN: "forbidden",
     HTTPStatus.TOO_MANY_REQUESTS: "tooManyRequests",
 }
-_ENTITY_TAG = re.compile(r'\s*(?:W/)?"([^"]*)"\s*')
+_ENTITY_TAG = re.compile(r'\s*"([^"]*)"\s*')
 
 
 class Api(Resource):
@@ -126,11 +126,11 @@ def _body(request: Request) -> dict[str, Any]:
 
 
 def _entity_tags(if_match: str | None) -> frozenset[str] | None:
-    """RFC 9110 section 13.1.1. What cannot be read is no tag of ours, and so matches nothing."""
+    """RFC 9110 section 13.1.1. A weak one, and what cannot be read, matches nothing of ours."""
     if if_match is None or if_match.strip() == "*":
         return None
     tags = map(_ENTITY_TAG.fullmatch, if_match.split(","))
-    return frozenset(tag[1] for tag in tags if tag and not tag[0].lstrip().startswith("W/"))
+    return frozenset(tag[1] for tag in tags if tag)
 
 
 def _succeed(request: Request, media_type: str, answer: Answer) -> None:

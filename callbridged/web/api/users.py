@@ -54,7 +54,7 @@ class ApiUsers:
         self._audit = audit
         self._in_thread = in_thread
         self.list_operations = {
-            "GET": Operation(self.show_all, query=(*PAGE, Text("filter", 1023))),
+            "GET": Operation(self.show_all, query=(*PAGE, Text("filter", 1023, empty=True))),
             "POST": Operation(self.create, body=(_USERNAME, _PASSWORD)),
         }
         self.operations = {
