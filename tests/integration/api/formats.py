@@ -23,7 +23,6 @@ for name, texts in {
     "server-address": st.just("") | _NAMES | _PORTS,
     "localpart": _LETTERS,
     "secret": st.text(_PRINTABLE, min_size=1, max_size=20).map(str.strip).filter(bool),
-    "line": st.text(_PRINTABLE, min_size=1, max_size=20),
 }.items():
     schemathesis.openapi.format(name, texts)
 

@@ -19,7 +19,7 @@ CONFIGURATION = """\
 [checks]
 positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "409", "412"]
 negative_data_rejection.expected-statuses = [
-    "400", "401", "403", "404", "405", "406", "409", "412", "415", "431"
+    "400", "401", "403", "404", "405", "406", "409", "411", "412", "415", "431"
 ]
 """
 
