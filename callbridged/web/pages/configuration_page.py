@@ -99,7 +99,9 @@ class ConfigurationPage(SessionPage):
         """Where each setting comes from."""
         settings = self.frame.parts.bridge.config.settings
         found = {one.key: Origin.of(one) for one in settings if one.section == "callbridge"}
-        return {SECRET: Origin(), **found}  # or it would be there
+        if found[SECRET].name == "default":
+            found[SECRET] = Origin("file")  # the one that secret_file names
+        return found
 
     def _form(
         self,

@@ -54,6 +54,7 @@ class Renderer:
             lasting=lasting,
             moment=moment,
             clock=clock,
+            coded=coded,
             parsed=datetime.fromisoformat,
             **values,
         )
@@ -76,6 +77,17 @@ def announcement(view: View, language: Language) -> str:
         all=len(links),
         service=language.text(f"summary.{view.service}"),
         alarms=len(view.alarms),
+    )
+
+
+def coded(text: str) -> Markup:
+    """Answer a sentence of ours with its commands, which stand between backticks, as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return Markup.escape(text)
+    code = Markup("<code>{}</code>")
+    return Markup().join(
+        code.format(part) if index % 2 else Markup.escape(part) for index, part in enumerate(parts)
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from twisted.trial import unittest
@@ -55,8 +55,8 @@ class AdminSite(Site):
         super().close()
 
 
-def make_site() -> AdminSite:
-    """The site, started, with an admin and a viewer."""
+def make_site(prepare: Callable[[AdminSite], None] = lambda _: None) -> AdminSite:
+    """The site, started, with an admin and a viewer. ``prepare`` may change it before."""
     site = AdminSite()
     try:
         for number in (1, 2):
@@ -78,6 +78,7 @@ def make_site() -> AdminSite:
             site.directory / "chromium", site.ca.certificate_path, [f"MAP {HOST} {ADDRESS}"]
         )
         site.more.append(site.browser)
+        prepare(site)
         site.nameserver.start()
         for daemon in [*site.servers, bridge]:
             daemon.process.start()
