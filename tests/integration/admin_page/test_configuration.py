@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from callbridged.overlay import KEYS
+from daemonkit import control
 from tests.integration.admin_page.case import SECRET, AdminCase
 from tests.support.chromium import Page
 from tests.support.waiting import wait_until
@@ -15,7 +17,7 @@ class ConfigurationCase(AdminCase):
         self.addCleanup(self.reset)
 
     def reset(self) -> None:
-        self.bridge.command("config", "reset")
+        control.call(self.bridge.socket, "reset", settings=list(KEYS))
         self.site.servers[0].wait_serving("cb1")
         wait_until("it has moved back", lambda: not self.bridge.status().get("former"))
 
