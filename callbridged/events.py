@@ -287,6 +287,13 @@ ADMIN_REFUSED = Event(
     "written: people type passwords there.",
     limit=Limit(("peer",), each=60, in_all=1000),
 )
+ADMIN_DENIED = Event(
+    "admin-denied",
+    "a change by {user} from {peer} was refused: {why}",
+    "It is a viewer's, who may change nothing (`viewer`), or came without the token of the session "
+    "(`csrf`): another site may have sent it.",
+    limit=Limit(("user", "peer")),
+)
 ADMIN_PAUSED = Event(
     "admin-paused",
     "sign-ins of {who} from {network} are refused for {pause}: too many have failed",

@@ -9,7 +9,7 @@ from callbridged.backends.file import FileBackendFactory
 from callbridged.backends.users_file import MAX_FILE, Users, parse, put
 from callbridged.config import Config
 from callbridged.scram_keys import ITERATIONS, SCHEMES, ScramKeys
-from daemonkit.replace import directory_lock, replace_file
+from daemonkit.edited_file import EditedFile
 
 
 class UserThere(Exception):
@@ -44,11 +44,11 @@ class UsersStore:
     """One file. Every method may raise OSError, and nothing was changed then."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self._file = EditedFile(path, MAX_FILE, "callbridged")
 
     def read(self) -> Users:
         """Answer what the file says; no file is no users."""
-        return parse(self._content())
+        return parse(self._file.read())
 
     def add(self, name: str, keys: Mapping[str, ScramKeys]) -> None:
         """Put in a new user. Raises UserThere, also for one whose line is broken."""
@@ -65,20 +65,11 @@ class UsersStore:
     def _change(
         self, name: str, keys: Mapping[str, ScramKeys] | None, check: Callable[[Users, str], None]
     ) -> None:
-        with directory_lock(self.path):
-            content = self._content()
+        def changed(content: bytes) -> bytes:
             check(parse(content), name)
-            replace_file(self.path, put(content, name, keys), account="callbridged")
+            return put(content, name, keys)
 
-    def _content(self) -> bytes:
-        try:
-            with self.path.open("rb") as file:
-                content = file.read(MAX_FILE + 1)
-        except FileNotFoundError:
-            return b""
-        if len(content) > MAX_FILE:
-            raise OSError(f"it has more than {MAX_FILE} octets, and is some other file")
-        return content
+        self._file.change(changed)
 
 
 def is_there(users: Users, name: str) -> bool:

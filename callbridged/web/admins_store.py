@@ -9,7 +9,7 @@ from pathlib import Path
 from callbridged.backends.sql.hashes import Argon2Hash
 from callbridged.web.access import Role
 from callbridged.web.admins_file import MAX_FILE, Account, Admins, parse, put
-from daemonkit.replace import directory_lock, replace_file
+from daemonkit.edited_file import EditedFile
 from daemonkit.terminal import CtlFailure
 
 
@@ -20,11 +20,12 @@ class AdminsStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._file = EditedFile(path, MAX_FILE, "callbridged")
 
     def read(self) -> Admins:
         """Answer what the file says; no file is no accounts."""
         try:
-            return parse(self._content())
+            return parse(self._file.read())
         except OSError as error:
             raise self._refused(error) from None
 
@@ -75,22 +76,9 @@ class AdminsStore:
 
     def _change(self, name: str, make: Callable[[Admins], Account | None]) -> None:
         try:
-            with directory_lock(self.path):
-                content = self._content()
-                changed = put(content, name, make(parse(content)))
-                replace_file(self.path, changed, account="callbridged")
+            self._file.change(lambda content: put(content, name, make(parse(content))))
         except OSError as error:
             raise self._refused(error) from None
-
-    def _content(self) -> bytes:
-        try:
-            with self.path.open("rb") as file:
-                content = file.read(MAX_FILE + 1)
-        except FileNotFoundError:
-            return b""
-        if len(content) > MAX_FILE:
-            raise OSError(f"it has more than {MAX_FILE} octets, and is some other file")
-        return content
 
     def _refused(self, error: OSError) -> CtlFailure:
         if isinstance(error, PermissionError):

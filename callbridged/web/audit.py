@@ -18,7 +18,13 @@ from pathlib import Path
 
 from twisted.logger import Logger
 
-from callbridged.events import ADMIN_CHANGED, ADMIN_REFUSED, ADMIN_SIGNED_IN, AUDIT_LOST
+from callbridged.events import (
+    ADMIN_CHANGED,
+    ADMIN_DENIED,
+    ADMIN_REFUSED,
+    ADMIN_SIGNED_IN,
+    AUDIT_LOST,
+)
 from callbridged.web.access import Caller
 from daemonkit.feed import Feed
 from daemonkit.logging.line import MAX_FIELD, safe
@@ -104,6 +110,11 @@ class Audit:
         """``name``: of an account that there is; else nothing, as it may be a password."""
         self._add("refused", name, peer, why)
         self.log.warn(ADMIN_REFUSED, user=name or "an unknown name", peer=peer, why=why)
+
+    def denied(self, caller: Caller, why: str) -> None:
+        """Somebody who is signed in may not do this; ``why``: the reason of a `Denied`."""
+        self._add("refused", caller.name, caller.peer, f"a change: {why}")
+        self.log.warn(ADMIN_DENIED, user=caller.name, peer=caller.peer, why=why)
 
     def changed(
         self,

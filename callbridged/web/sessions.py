@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.server import Request
 
-from callbridged.web.access import Caller
+from callbridged.web.access import Caller, peer_of
 from callbridged.web.admins_file import Account
 from daemonkit.web.live import Live, LiveStream
 
@@ -74,11 +74,15 @@ class Sessions:
         return session
 
     def find(self, request: Request) -> Session | None:
-        """Answer whose request it is, which makes the session last on; None where it has none."""
+        """Answer whose request it is, which makes the session last on; None where it has none.
+
+        What is done from now on is done from where this request comes from.
+        """
         session = self._sessions.get(_key(_cookie(request)))
         if session is None or self._is_over(session):
             return None
         session.used = self._clock.seconds()
+        session.caller = replace(session.caller, peer=peer_of(request))
         return session
 
     def end(self, request: Request) -> None:

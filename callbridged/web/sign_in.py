@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from twisted.web import http
 from twisted.web.server import Request
@@ -62,15 +64,15 @@ class Access:
             access.check_site(request)
         authorization = request.getHeader("authorization")
         session = None if authorization is not None else self.session(request)
-        if session is not None:
-            caller = session.caller
-            if change:
-                access.check_token(request, session.token, request.getHeader(CSRF_HEADER))
-        else:
+        if session is None:
             caller = await self._basic(request, authorization or "")
+            if change:
+                with self._noted(caller):
+                    access.check_role(caller)
+            return caller
         if change:
-            access.check_role(caller)
-        return caller
+            self._check_session(request, session, request.getHeader(CSRF_HEADER))
+        return session.caller
 
     def session(self, request: Request) -> Session | None:
         """Answer whose page it is, which makes the session last on."""
@@ -89,8 +91,7 @@ class Access:
         A viewer gets no further than this. Raises Denied.
         """
         access.check_site(request)
-        access.check_token(request, session.token, token)
-        access.check_role(session.caller)
+        self._check_session(request, session, token)
 
     async def sign_in(self, request: Request, name: str, password: str) -> Session:
         """Begin a session of the page's. Raises Denied."""
@@ -108,6 +109,20 @@ class Access:
             access.check_token(request, session.token, token)
             self._audit.signed_out(session.caller)
         self.sessions.end(request)
+
+    def _check_session(self, request: Request, session: Session, token: str | None) -> None:
+        with self._noted(session.caller):
+            access.check_token(request, session.token, token)
+            access.check_role(session.caller)
+
+    @contextmanager
+    def _noted(self, caller: Caller) -> Iterator[None]:
+        """Let the audit log have what somebody who is signed in may not."""
+        try:
+            yield
+        except Denied as denied:
+            self._audit.denied(caller, denied.reason)
+            raise
 
     async def _basic(self, request: Request, authorization: str) -> Caller:
         given = parse_basic(authorization)

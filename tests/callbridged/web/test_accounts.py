@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
+from callbridged.backends.sql.hashes import Argon2Hash
 from callbridged.events import ADMIN_HASH_WEAK, ADMINS_FAULT, ADMINS_UNREADABLE
 from callbridged.web.accounts import MAX_PASSWORD, MAX_WAITING, Accounts, Busy
 from callbridged.web.admins_file import MAX_FILE, Account, parse, put
@@ -59,6 +62,16 @@ class FileTests(AdminsCase):
         )
         self.assertEqual(put(after, "bob", None), b"# first\nalice:x\n\nlast\n")
         self.assertEqual(put(b"", "bob", None), b"")
+
+    @given(st.binary() | st.text(":\n#$argon2id alice", max_size=60).map(str.encode))
+    def test_anything(self, content: bytes) -> None:
+        """Whatever stands in a file, it is read; a new line of it counts, and the others stay."""
+        before = parse(content)
+        account = Account("zoe", "viewer", Argon2Hash(fake_hash("x")))
+        after = parse(put(content, "zoe", account))
+        self.assertEqual(after.accounts, {**before.accounts, "zoe": account})
+        others = [one for one in before.faults if one.user != "zoe"]
+        self.assertEqual(len(after.faults), len(others))
 
     def test_no_secrets_in_reprs(self) -> None:
         """An account's repr has no hash in it."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from callbridged.events import ADMIN_PAUSED, ADMIN_REFUSED, ADMIN_SIGNED_IN
 from callbridged.guessing import FAILED_LOGINS
 from callbridged.web.basic import LIFETIME as REMEMBERED_FOR
@@ -112,6 +117,13 @@ class BasicTests(AccessCase):
             self.assertIn(b" 403 ", answer, more)
             self.assertIn(b"cross-site: ", answer)
         self.assertIn(b" 200 ", self.ask("/api", "PUT", authorization=header, origin=ORIGIN))
+
+    @given(st.text() | st.binary().map(lambda raw: "Basic " + base64.b64encode(raw).decode()))
+    def test_anything(self, header: str) -> None:
+        """Whatever stands in the header, it is name and password, or nothing."""
+        found = parse_basic(header)
+        if found is not None:
+            self.assertEqual(parse_basic(self.basic(*found)), found)
 
     def test_parse(self) -> None:
         """Name and password, in UTF-8; what is no Basic is nothing."""
@@ -304,6 +316,14 @@ class FormTests(AccessCase):
         for more in ({"sec_fetch_site": "cross-site"}, {"origin": "https://evil.example"}):
             answer = self.ask("/form", "POST", cookie=self.cookie, x_form_token=self.token, **more)
             self.assertIn(b"cross-site: ", answer)
+
+    def test_noted(self) -> None:
+        """Who is signed in and may not change something is in the audit log, with where from."""
+        self.ask("/form", "POST", cookie=self.cookie, x_form_token="x", peer="198.51.100.1")
+        self.ask("/api", "PUT", authorization=self.basic("bob", "builder12"))
+        noted = [(one.who, one.peer, one.what) for one in self.audit.latest(10)]
+        self.assertIn(("alice", "198.51.100.1", "a change: csrf"), noted)
+        self.assertIn(("bob", "192.0.2.7", "a change: viewer"), noted)
 
     def test_viewer(self) -> None:
         """A viewer with all of that may still change nothing."""

@@ -15,6 +15,7 @@ from callbridged.backends.file import FileBackendFactory
 from callbridged.backends.users_file import parse
 from callbridged.web.api import users as users_module
 from callbridged.web.api.users import ApiUsers
+from daemonkit import edited_file
 from tests.callbridged.web.api.calls import ObjectCase, in_thread
 
 SCHEME = "SCRAM-SHA-256"
@@ -208,7 +209,7 @@ class RefusalTests(UsersCase):
         def replace_file(*arguments: object, **more: object) -> None:
             raise PermissionError(13, os.strerror(13))
 
-        self.patch(users_module.users_store, "replace_file", replace_file)
+        self.patch(edited_file, "replace_file", replace_file)
         said = str(self.failing(self.create, {"username": "bob", "password": "x"}))
         self.assertIn("Permission denied", said)
         self.assertIn("/var/lib/callbridged/users", said)
