@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 #: id-on-dnsSRV (RFC 4985).
 _SRV_NAME = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.7")
@@ -77,6 +78,17 @@ def outside_validity(certificate: x509.Certificate, now: datetime) -> str | None
     if now < start:
         return f"is not valid before {start:%Y-%m-%d %H:%M} UTC"
     return None
+
+
+def is_for_servers(certificate: x509.Certificate) -> bool:
+    """False where its extended key usage (RFC 5280 section 4.2.1.12) is for something else only."""
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        return True
+    return bool(
+        {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & {*usage}
+    )
 
 
 def first_end(certificates: Iterable[x509.Certificate]) -> datetime:

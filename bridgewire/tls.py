@@ -14,6 +14,7 @@ A server with several certificates: `bridgewire.sni`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 from weakref import WeakSet
@@ -31,6 +32,7 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from bridgewire.identity import CertificateFault, Identity, load_identity
+from bridgewire.naming import is_for_servers
 from bridgewire.tls_failures import Connection, failure, openssl_reasons, refuse_untrusted
 from bridgewire.tls_handshake import ServerConnection
 from bridgewire.tls_sides import ADMIN_PORT, CALLBRIDGE, CLIENT_PORT, XMPPD, Side
@@ -121,7 +123,14 @@ def web_server(certificate: Path, private_key: Path) -> Connections:
 
     Raises CertificateFault.
     """
-    return client_server(load_identity(certificate, private_key), alpn=b"http/1.1")
+    identity = load_identity(certificate, private_key)
+    if not is_for_servers(identity.certificate):
+        warning = (
+            f"{certificate} is not meant for a web page, and browsers refuse it: its extended key "
+            "usage lacks serverAuth. Have it issued anew with that."
+        )
+        identity = replace(identity, warnings=(*identity.warnings, warning))
+    return client_server(identity, alpn=b"http/1.1")
 
 
 def web_client(

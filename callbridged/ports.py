@@ -13,6 +13,12 @@ NOT_ALLOWED = (
 )
 
 
+def wanted(config: Config) -> list[str]:
+    """Answer the sections whose ports there are."""
+    both = (("admin", config.admin.listen), ("metrics", config.metrics.listen))
+    return [section for section, listen in both if listen]
+
+
 def port_tls(section: str, config: Config) -> tls.Connections | None:
     """Answer the TLS of the port of ``[admin]`` or ``[metrics]``; None where it has none.
 

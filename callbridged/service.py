@@ -158,9 +158,10 @@ def make_service(reactor: Any, config: Config, load: Load, log: Log | None = Non
         from callbridged.web.service import AdminService
 
         own_ports.append(AdminService(reactor, bridge, settings, alarms, recent, status))
+    of_ports = (text for one in bridge.ports.values() for text in one.identity.warnings)
     for one in (
         reload,
-        Beginning(config, bridge.warnings),
+        Beginning(config, tuple(dict.fromkeys((*bridge.warnings, *of_ports)))),
         bridge,
         alarms,
         *own_ports,

@@ -19,7 +19,7 @@ from bridgewire.certificates import (
     load_identity,
 )
 from bridgewire.steps import Reason, Step, StepFailure
-from callbridged.bridge import find_servers, link_settings
+from callbridged.bridge import find_servers
 from callbridged.check.probe import Probe
 from callbridged.check.report import Outcome, Report, Walk
 from callbridged.check.running import Running, ask_running
@@ -28,7 +28,10 @@ from callbridged.config import NO_GUESTS, Config
 from callbridged.discovery import Found, Target
 from callbridged.dns import Answer, Resolver, lookup
 from callbridged.link_interface import LinkSettings
+from callbridged.ports import wanted
+from callbridged.reload import read_certificates
 from daemonkit import room
+from daemonkit.reload import ReloadFault
 
 #: Ports that a record for components cannot mean, and what they are for.
 _OTHER_PORTS = {5222: "clients", 5269: "other XMPP servers", 5280: "HTTP", 5443: "browsers"}
@@ -95,12 +98,12 @@ async def check(
 def _settings(config: Config, report: Report, common: list[Outcome]) -> LinkSettings:
     """Step 2. Raises StepFailure."""
     try:
-        settings, warnings = link_settings(config)
+        settings, _, _, warnings = read_certificates(config, wanted(config))
         identity = load_identity(config.tls.certificate, config.tls.private_key)
-    except CertificateFault as fault:
+    except (CertificateFault, ReloadFault) as fault:
         text = " ".join(fault.faults)
         raise StepFailure(Step.CONFIGURATION, Reason.TLS_FAILURE, text) from None
-    report.warnings += warnings
+    report.warnings += [one for one in warnings if one not in report.warnings]
     try:
         check_callbridge_name(identity.certificate, settings.component)
     except StepFailure as failure:  # some servers do not ask

@@ -9,7 +9,7 @@ from collections import Counter
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.integration.test_reload import Client, change
-from tests.support.journal import Journal, redirect
+from tests.support.journal import Journal, view
 from tests.support.rawstream import RawStream
 from tests.support.shared import shared_site
 from tests.support.site import small_site, started_small_site
@@ -161,7 +161,7 @@ class JournalTests(SynchronousTestCase):
         self.journal = self.listen()
         for daemon in (*self.site.servers, *self.site.bridges):
             change(daemon, {"log": {"to": "journald"}})
-            redirect(daemon.process, self.place)
+            daemon.process.command[:0] = view(self.place)
         self.site.start()
 
     def listen(self) -> Journal:

@@ -5,11 +5,11 @@ set -eu
 archive=$1
 if [ -n "$(find "$archive" -newer "$0" 2>/dev/null)" ]; then exit; fi
 # What the packages depend on, then what looks at them, and what a host has that boots.
-wanted="python3 libpq5 libldap-2.5-0 systemd man-db bash-completion dbus openssl systemd-sysv"
+wanted="python3 libpq5 libldap-2.5-0 systemd man-db bash-completion dbus openssl systemd-sysv curl"
 # In a container there is no systemd; these two cannot be there beside it, so they are fetched apart.
 parts="systemd-standalone-sysusers systemd-standalone-tmpfiles"
 # What the operator's guide lets its reader install, with all that Debian recommends.
-guide="--install-recommends python3 libpq5 libldap-2.5-0 go-sendxmpp sqlite3"
+guide="--install-recommends python3 libpq5 libldap-2.5-0 go-sendxmpp sqlite3 curl"
 trap 'rm -f "$archive.part"' EXIT
 mkdir -p "$(dirname "$archive")"
 mmdebstrap --quiet --variant=minbase --format=tar --skip=cleanup/apt/lists,cleanup/apt/cache \

@@ -46,7 +46,9 @@ def newer() -> Path:
 
 def with_systemd() -> DebianRoot:
     """A Debian that can boot, with what the packages depend on. It is kept: change it nowhere."""
-    return _kept("systemd", "dbus libldap-2.5-0 libpq5 openssl python3 systemd-sysv", _NO_CACHE)
+    return _kept(
+        "systemd", "curl dbus libldap-2.5-0 libpq5 openssl python3 systemd-sysv", _NO_CACHE
+    )
 
 
 def fresh() -> DebianRoot:

@@ -7,7 +7,6 @@ import threading
 from pathlib import Path
 
 from tests.daemonkit.logging.test_places import parsed
-from tests.support.processes import Process
 from tests.support.waiting import wait_until
 
 #: Where a daemon runs that finds the directory ``$0`` where journald's is; it ends with that.
@@ -17,9 +16,9 @@ _WITH_JOURNAL = (
 )
 
 
-def redirect(process: Process, place: Path) -> None:
-    """Let the process, once started, find in the directory ``place`` what journald has."""
-    process.command[:0] = ["unshare", "--mount", "sh", "-c", _WITH_JOURNAL, str(place)]
+def view(place: Path) -> list[str]:
+    """What stands before a command that finds in the directory ``place`` what journald has."""
+    return ["unshare", "--mount", "sh", "-c", _WITH_JOURNAL, str(place)]
 
 
 class Journal:

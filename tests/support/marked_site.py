@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from secrets import token_hex
 
 from tests.support.https import Https
+from tests.support.journal import Journal, view
 from tests.support.markers import Evidence, marker
 from tests.support.processes import free_port
 from tests.support.site import Daemon, Site
@@ -24,16 +26,20 @@ class MarkedSite:
     def __init__(self) -> None:
         self.evidence = Evidence()
         self.site = Site()
+        place = self.site.directory / "journal"
+        place.mkdir()
+        self.journal = Journal(place / "socket")
+        self._view = view(place)
         try:
             self._make()
         except BaseException:
             self.site.close()
             raise
 
-    def secret(self, name: str) -> str:
-        """A new one, which must not come out."""
+    def secret(self, name: str, but: Collection[str] = ()) -> str:
+        """A new one, which must not come out, but in these places."""
         text = marker()
-        self.evidence.hide(name, text)
+        self.evidence.hide(name, text, but)
         return text
 
     def _file(self, name: str) -> Path:
@@ -51,7 +57,11 @@ class MarkedSite:
         scraped = dict(zip(("certificate", "private_key"), web, strict=True))
         turn = {"services": f"turn:{_NOWHERE}?transport=udp", "secret": self.secret("TURN")}
         self.server = site.server(
-            settings={"turn": turn, "metrics": {"listen": listen["xmppd"], **scraped}}
+            settings={
+                "turn": turn,
+                "metrics": {"listen": listen["xmppd"], **scraped},
+                "failed_logins": {"enabled": "no"},
+            }
         )
         self.hook = _hook(self, site)
         self.access_code = self.secret("access code")
@@ -80,13 +90,16 @@ class MarkedSite:
                     **scraped,
                     "users_file": site.directory / "admins",
                 },
-                "metrics": {"listen": listen["callbridged"]},
+                "metrics": {"listen": listen["callbridged"], **scraped},
+                "failed_logins": {"enabled": "no"},
             },
         )
         self.bridge.ini.chmod(0o600)
         self.server.ini.chmod(0o600)
         for path in sorted(site.ca.directory.glob("*.key")):
             self.evidence.hide_key(path.name, path)
+        for daemon in self.daemons:
+            daemon.process.command[:0] = self._view
         site.enrol(self.bridge)
         self.passwords = {
             name: self.secret(f"password of {name}") for name in ("alice", "anna", "victor")
@@ -106,7 +119,7 @@ class MarkedSite:
     def run(self, daemon: Daemon, *arguments: str, typed: str = "") -> str:
         """A ctl command; what it prints is evidence, and its exit status is its own affair."""
         done: subprocess.CompletedProcess[str] = daemon.command(
-            *arguments, typed=typed, check=False
+            *arguments, typed=typed, check=False, prefix=self._view
         )
         words = " ".join(word for word in arguments if word.isalpha())
         said = done.stdout + done.stderr
@@ -128,6 +141,12 @@ class MarkedSite:
         for path, text in files_for_others(self.site.directory):
             self.evidence.add(f"file {path.relative_to(self.site.directory)}", text)
 
+    def collect_journal(self) -> None:
+        """What both daemons have sent there."""
+        for entry in list(self.journal.entries):
+            place = f"journal of {entry['SYSLOG_IDENTIFIER']}"
+            self.evidence.add(place, "\n".join(f"{name}={text}" for name, text in entry.items()))
+
     def collect_processes(self) -> None:
         """What others see of the daemons that run."""
         for daemon in self.daemons:
@@ -136,12 +155,15 @@ class MarkedSite:
 
     def close(self) -> None:
         self.hook.stop()
+        self.journal.close()
         self.site.close()
 
 
 def _hook(marked: MarkedSite, site: Site) -> WebHook:
     class Marked(WebHook):
-        token = marked.secret("web hook")
+        token = token_hex(16)  # RFC 6750 has no place for what a marker has around it
+
+    marked.evidence.hide("web hook", Marked.token)
 
     return Marked(site.directory / "hook", site.ca, {"zoe": user("unknown to us")})
 

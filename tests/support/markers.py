@@ -45,17 +45,18 @@ class Evidence:
     def __init__(self) -> None:
         self._seen: dict[str, list[bytes]] = {}
         self._secrets: dict[str, bytes] = {}
+        self._allowed: dict[str, frozenset[str]] = {}
 
-    def hide(self, name: str, secret: str | bytes) -> None:
-        """One more secret."""
+    def hide(self, name: str, secret: str | bytes, but: Collection[str] = ()) -> None:
+        """One more secret; it may be seen in the places ``but``."""
         self._secrets[name] = secret.encode() if isinstance(secret, str) else secret
+        self._allowed[name] = frozenset(but)
 
     def hide_key(self, name: str, pem: Path) -> None:
-        """A private key: each line of it is a secret."""
-        lines = [line for line in pem.read_bytes().splitlines() if not line.startswith(b"-----")]
-        for number, line in enumerate(lines):
-            if len(line) >= 32:
-                self.hide(f"{name}, line {number}", line)
+        """A private key of P-256, in PKCS #8; what stands there of the public one is no secret."""
+        _, first, second, *_ = pem.read_bytes().splitlines()
+        self.hide(f"{name}, its beginning", first[48:64])
+        self.hide(f"{name}, its end", second[:24])
 
     def add(self, place: str, seen: str | bytes) -> None:
         """Something that came out."""
@@ -66,8 +67,14 @@ class Evidence:
         return self._seen.keys()
 
     def found(self) -> list[tuple[str, str]]:
-        """Which secret is where, once each."""
-        return sorted({(name, place) for name in self._secrets for place in self.where(name)})
+        """Which secret is where it must not be, once each."""
+        return sorted(
+            {
+                (name, place)
+                for name in self._secrets
+                for place in self.where(name) - self._allowed[name]
+            }
+        )
 
     def where(self, name: str) -> set[str]:
         """The places where a secret is."""

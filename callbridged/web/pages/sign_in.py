@@ -24,9 +24,7 @@ class SignIn(HtmlPage):
     async def answer(self, request: Request) -> bytes:
         if request.method != b"POST":
             notice = query(request, "notice")
-            return self._form(
-                request, notice if notice in _NOTICES else "", to=query(request, "to")
-            )
+            return self._form(request, notice if notice in _NOTICES else "", query(request, "to"))
         form = read_form(request)
         name, to = form.get("name", "").strip(), form.get("to", "")
         try:
@@ -39,10 +37,11 @@ class SignIn(HtmlPage):
                 request.setResponseCode(http.FORBIDDEN)
             else:
                 denied.put(request)
-            return self._form(request, _REFUSALS[denied.reason], name[:64], to)
+            # Without the name: people type passwords there.
+            return self._form(request, _REFUSALS[denied.reason], to)
         return redirect(request, f"/{to if to in PLACES else PLACES[0]}")
 
-    def _form(self, request: Request, notice: str, name: str = "", to: str = "") -> bytes:
+    def _form(self, request: Request, notice: str, to: str) -> bytes:
         return self.frame.render(
             request,
             "sign_in",
@@ -50,7 +49,6 @@ class SignIn(HtmlPage):
             page="sign-in",
             notice=notice,
             tone="bad" if notice in _REFUSALS.values() else "calm",
-            name=name,
             to=to if to in PLACES else "",
         )
 

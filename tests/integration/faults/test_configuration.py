@@ -60,9 +60,12 @@ def bridges(site: Site) -> list[CallBridge]:
 
     damaged = bridge("inside-overlay", {})
     (damaged.directory / "overlay.ini").write_text("[callbridge]\nnames = cb1\n")
+    crt, page_key = site.ca.issue("no-page", dns=["cb1.example.com"], server=False)
+    page = {"listen": "tcp:8443", "certificate": crt, "private_key": page_key}
     return [
         damaged,
         bridge("inside-idle", {}),
+        bridge("inside-idle-page", {"admin": page}),
         bridge("inside-key", {"link": {"ping_intervall": "3s"}}),
         bridge("inside-secret", {"callbridge": {"secret_file": empty}}),
         bridge("inside-pair", {"tls": {"private_key": key}}),
@@ -94,6 +97,11 @@ class DownTests(FaultCase):
     def test_idle(self, row: Row) -> None:
         """Nobody has started it."""
         self.shows(row, seen()["inside-idle"])
+
+    @provokes("callbridgectl", "is not meant for a web page, and browsers refuse it")
+    def test_page(self, row: Row) -> None:
+        """The certificate of the web page is for clients only."""
+        self.shows(row, seen()["inside-idle-page"])
 
     @provokes("callbridgectl", "has no key")
     def test_key(self, row: Row) -> None:
