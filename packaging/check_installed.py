@@ -43,6 +43,21 @@ def page_faults() -> list[str]:
     return [f"the sign-in page lacks {name}" for name in seen if not (page / name).is_file()]
 
 
+def admin_page_faults() -> list[str]:
+    """The administrators' page: its texts, its templates, and whatever these load."""
+    pages = Path(__import__("callbridged").__file__ or "").parent / "web" / "pages"
+    templates = {path.name: path.read_text(encoding="utf-8") for path in pages.glob("templates/*")}
+    every = "\n".join(templates.values())
+    wanted = {"messages/en.json", "messages/ja.json", "templates/status.html", "static/morph.js"}
+    wanted |= {f"static/{name}" for name in re.findall(r'(?:href|src)="/static/([^"]+)"', every)}
+    wanted |= {
+        f"templates/{name}" for name in re.findall(r'(?:extends|from|include) "(.+?)"', every)
+    }
+    return [
+        f"the administrators' page lacks {one}" for one in wanted if not (pages / one).is_file()
+    ]
+
+
 def faults() -> list[str]:
     found = []
     for name in PACKAGES:
@@ -52,7 +67,7 @@ def faults() -> list[str]:
             found.append(f"{name} comes from {where}, not from the installed wheel")
         if not (where.parent / "py.typed").exists():
             found.append(f"{name} lacks py.typed")
-    found += page_faults()
+    found += page_faults() + admin_page_faults()
     plugins = output("twistd", "--help")
     for plugin in ("xmppd", "callbridged"):
         if f"\n    {plugin} " not in plugins:
@@ -67,5 +82,5 @@ def faults() -> list[str]:
 
 if __name__ == "__main__":
     missing = faults()
-    print("\n".join(missing) or "the wheel has both plugins, both commands, and the sign-in page")
+    print("\n".join(missing) or "the wheel has both plugins, both commands, and both pages")
     sys.exit(bool(missing))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.resources import files
 
@@ -12,14 +12,32 @@ from markupsafe import Markup
 from callbridged.web.pages.language import Language
 from callbridged.web.pages.view import View
 
-#: The parts of a page that change while it is looked at, by the ids of their elements.
-SECTIONS = ("summary", "alarms", "flow", "numbers", "events")
+#: Seconds for which a duration that is shown may be wrong.
+_LASTING = 10
+
+#: The parts of a page that change while it is looked at, by the ids of their elements, with what
+#: of a view they are made of: while that is the same they are.
+_MADE_OF: Mapping[str, Callable[[View], object]] = {
+    "summary": lambda view: (
+        view.links,
+        view.service,
+        view.draining,
+        view.at.timestamp() // _LASTING,
+    ),
+    "alarms": lambda view: (view.alarms, view.warnings),
+    "flow": lambda view: view.links,
+    "numbers": lambda view: (view.totals, view.minutes),
+    "events": lambda view: view.events,
+}
+SECTIONS = tuple(_MADE_OF)
 
 
 class Renderer:
     """The templates, read once."""
 
     def __init__(self) -> None:
+        #: Those that were made last, with what of.
+        self._sections: dict[tuple[str, str], tuple[object, str]] = {}
         folder = files("callbridged.web.pages") / "templates"
         self._environment = Environment(
             loader=DictLoader(
@@ -37,9 +55,17 @@ class Renderer:
 
     def sections(self, view: View, language: Language) -> dict[str, str]:
         """Answer each of `SECTIONS`, and the sentence that screen readers say, as ``announce``."""
-        values = {"view": view}
-        made = {one: self._render(one, language, view.at, values) for one in SECTIONS}
+        made = {one: self._section(one, view, language) for one in SECTIONS}
         return {"announce": announcement(view, language), **made}
+
+    def _section(self, name: str, view: View, language: Language) -> str:
+        source = _MADE_OF[name](view)
+        before = self._sections.get((name, language.tag))
+        if before is not None and before[0] == source:
+            return before[1]
+        html = self._render(name, language, view.at, {"view": view})
+        self._sections[name, language.tag] = source, html
+        return html
 
     def _render(
         self, name: str, language: Language, now: datetime, values: Mapping[str, object]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -56,6 +57,15 @@ class RenderTests(SynchronousTestCase):
                 self.assertNotIn("<script", html, name)
             for name in ("summary", "flow", "alarms", "events"):
                 self.assertIn("&lt;script&gt;", sections[name], name)
+
+    def test_made_anew(self) -> None:
+        """A section is the same while nothing of it changes, and for how long it has been so."""
+        before = a_view()
+        for seconds, changed in ((5, set()), (70, {"summary"})):
+            later = replace(before, at=NOW + timedelta(seconds=seconds))
+            first, second = (self.renderer.sections(one, language("en")) for one in (before, later))
+            different = {name for name in first if first[name] != second[name]}
+            self.assertEqual(different, changed)
 
     def test_commands(self) -> None:
         """Commands stand between backticks in our sentences, and are shown as code."""

@@ -72,6 +72,19 @@ class SignInTests(AdminCase):
             self.assertIn("too old, or not from here", text)
         self.assertEqual(self.bridge.status()["callbridge"], "cb1")
 
+    def test_expired_form(self) -> None:
+        """Whose session has ended saves nothing with a form that is still open, and signs in."""
+        page = self.sign_in("/configuration")
+        self.fill(page, "name", "cb2")
+        self.bridge.command("admin", "passwd", ADMIN, typed=PASSWORD + "\n")
+        page.wait("location.pathname === '/sign-in'")
+        plain = self.sign_in("/configuration", script=False)
+        self.fill(plain, "name", "cb2")
+        self.bridge.command("admin", "passwd", ADMIN, typed=PASSWORD + "\n")
+        plain.click("button[value=save]")
+        plain.wait("location.pathname === '/sign-in'")
+        self.assertEqual(self.bridge.status()["callbridge"], "cb1")
+
     def test_viewer(self) -> None:
         """A viewer sees the settings, all of them disabled, and may not send them either."""
         page = self.sign_in("/configuration", VIEWER)
