@@ -33,7 +33,7 @@ class SignInTests(AdminCase):
         self.wait_text(page, "#notice", "User name or password is wrong")
         self.assertEqual(page.evaluate("document.getElementById('name').value"), ADMIN)
         self.assertEqual(page.evaluate("document.getElementById('password').value"), "")
-        self.assertEqual(page.evaluate("document.activeElement.id"), "password")
+        page.wait("document.activeElement?.id === 'password'")
         self.enter(page)
         page.wait("location.pathname === '/status'")
 
