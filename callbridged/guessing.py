@@ -30,7 +30,14 @@ FAILED_LOGINS = ThrottleLimits(free=5, most=20, window=600.0, pause=600.0)
 
 
 class TooManyFailures(Exception):
-    """The login is not looked at, now; `temporary-auth-failure`. The text is for the log."""
+    """The login is not looked at, now; `temporary-auth-failure`. The text is for the log.
+
+    ``seconds``: after which it may be tried again.
+    """
+
+    def __init__(self, text: str, seconds: float = PATIENCE) -> None:
+        super().__init__(text)
+        self.seconds = seconds
 
 
 class Guessing:
@@ -91,7 +98,7 @@ class Guessing:
             self.refused += 1
             what = "logins of this account are paused after" if refused.paused else "there were"
             text = f"{what} too many failed ones; not before {format_duration(refused.seconds)}"
-            raise TooManyFailures(text) from None
+            raise TooManyFailures(text, refused.seconds) from None
         finally:
             self._waiting -= 1
 

@@ -6,6 +6,7 @@ from elsewhere, or at other names, does not lock its owner out.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -85,10 +86,10 @@ class Guard:
             await guess.enter(name)
         except Refused as refused:
             raise _denied(refused.seconds) from None
-        except TooManyFailures:
+        except TooManyFailures as failures:
             if turn is not None:
                 turn.over()
-            raise _denied(FAILED_LOGINS.pause) from None
+            raise _denied(failures.seconds) from None
         return Attempt(self, network, guess, turn)
 
     def ready(self, name: str, peer: str) -> bool:
@@ -105,6 +106,6 @@ def _denied(seconds: float) -> Denied:
     return Denied(
         HTTPStatus.TOO_MANY_REQUESTS,
         "paused",
-        "Too many sign-ins have failed. Wait for some minutes and try again.",
-        ((b"retry-after", b"%d" % max(1, round(seconds))),),
+        f"Too many sign-ins have failed. Try again in {format_duration(seconds)}.",
+        ((b"retry-after", b"%d" % math.ceil(seconds)),),
     )

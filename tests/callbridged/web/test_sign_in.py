@@ -361,6 +361,7 @@ class GuardTests(AccessCase):
             answer = self.guess("alice", f"198.51.100.{number}", 1)
         self.assertIn(b" 429 Too Many Requests", answer)
         self.assertIn(b"Retry-After: ", answer)
+        self.assertIn(b"Too many sign-ins have failed. Try again in ", answer)
         right = self.ask("/sign_in", "POST", "alice wonderland", peer="203.0.113.1")
         self.assertIn(b" 429 ", right)
         self.assertIn(b" 200 ", self.ask("/sign_in", "POST", "alice wonderland"))
