@@ -99,7 +99,8 @@ def check_site(request: Request) -> None:
 
 def check_token(request: Request, expected: str, given: str | None) -> None:
     """Raises Denied where ``given`` is not the session's CSRF token."""
-    if given is None or not hmac.compare_digest(given.encode(), expected.encode()):
+    shown = (given or "").encode("utf-8", "surrogatepass")
+    if not hmac.compare_digest(shown, expected.encode()):
         raise Denied(
             HTTPStatus.FORBIDDEN,
             "csrf",

@@ -104,6 +104,10 @@ class Channel(HTTPChannel):
         if name.lower() == b"content-length" and len(value) > _MAX_LENGTH_HEADER:
             self._refuse_body()  # Python raises where a number is that long
             return False
+        try:
+            value.decode()
+        except UnicodeDecodeError:  # ISO-8859-1 (RFC 9110 section 5.5), which Twisted cannot read
+            line = name + b":" + value.decode("latin-1").encode()
         accepted: bool = super().headerReceived(line)
         return accepted
 

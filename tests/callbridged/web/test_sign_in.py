@@ -38,6 +38,12 @@ class BasicTests(AccessCase):
             self.assertIn(b"unauthenticated: ", answer)
         self.assertEqual(self.checked, [])
 
+    def test_no_text(self) -> None:
+        """Headers that are no text are headers that make no sense, and no fault of ours."""
+        for name in ("Authorization", "Cookie", "Origin", "Sec-Fetch-Site", "X-CSRF-Token"):
+            asked = f"PUT /api HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n{name}: ".encode()
+            self.assertRegex(self.client().type(asked + b"\xff\xfe\r\n\r\n"), b" 40[13] ")
+
     def test_wrong(self) -> None:
         """A wrong name and a wrong password have the same answer, and as much work."""
         lines = self.enterContext(written(self.clock))

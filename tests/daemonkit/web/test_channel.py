@@ -89,6 +89,20 @@ class HeaderTests(SiteCase):
             self.clock.advance(1.0)
         self.assertTrue(client.transport.aborted)
 
+    def test_any_letters(self) -> None:
+        """A value that is no UTF-8 is ISO-8859-1, and reaches its page as text."""
+        page = self.root.children[b"echo"]
+        self.patch(page, "show", lambda request: repr(request.getHeader("x")).encode())
+        client = self.client()
+        for value, expected in (
+            (b"\xff\xe9", "'\xff\xe9'"),
+            ("日本".encode(), "'日本'"),
+            (b"\xc3\xa9", "'\xe9'"),
+        ):
+            answer = client.type(b"GET /echo HTTP/1.1\r\nX: " + value + b"\r\n\r\n")
+            self.assertTrue(answer.endswith(b"\r\n\r\n" + expected.encode()), answer)
+        self.assertIn(b" 400 ", client.type(b"GET /echo HTTP/1.1\r\nX\xff: x\r\n\r\n"))
+
     def test_malformed(self) -> None:
         """What is no HTTP gets 400."""
         for text in ("nonsense\r\n\r\n", "GET /echo HTTP/1.1\r\nno colon\r\n\r\n"):

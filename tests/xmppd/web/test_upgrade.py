@@ -90,6 +90,12 @@ class OriginTests(WebCase):
         ):
             self.assertIn(b" 101 ", self.browser().upgrade(origin=origin), origin)
 
+    def test_no_text(self) -> None:
+        """An origin that is no text is nobody's."""
+        fields = "".join(f"{name}: {value}\r\n" for name, value in UPGRADE.items())
+        asked = f"GET /xmpp-websocket HTTP/1.1\r\n{fields}Origin: ".encode()
+        self.assertIn(b" 403 ", self.browser().type(asked + b"\xff\r\n\r\n"))
+
     def test_foreign(self) -> None:
         """Other pages get 403, and the log says once what to do."""
         lines = self.enterContext(written(self.clock))
