@@ -8,6 +8,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.web.server import Request
 
+from callbridged.login_rates import WINDOW
 from callbridged.web.pages.language import Language
 from callbridged.web.pages.plots import Sample
 from callbridged.web.pages.render import Renderer
@@ -17,6 +18,8 @@ from daemonkit.web.live import Live, LiveStream
 
 #: Seconds from one look to the next.
 INTERVAL = 1.0
+#: Seconds of samples that are sent each time: so many may get lost.
+RECENT = 5
 
 
 class _Follower:
@@ -43,9 +46,9 @@ class Following:
         live: Live,
         renderer: Renderer,
         look: Callable[[], View],
-        samples: Callable[[], Sequence[Sample]],
+        samples: Callable[[int], Sequence[Sample]],
     ) -> None:
-        """``samples`` answers those of the last seconds that are over."""
+        """``samples`` answers those of so many seconds that are over."""
         self._clock = clock
         self._live = live
         self._renderer = renderer
@@ -84,13 +87,15 @@ class Following:
             self.log.failure("Error in what browsers follow")
 
     def _send(self) -> None:
-        view, samples = self._look(), self._samples()
+        view, latest = self._look(), self._samples(RECENT)
         made: dict[str, dict[str, str]] = {}
         for follower in tuple(self._followers):
             stream, tag = follower.stream, follower.language.tag
             assert stream is not None  # noqa: S101  it is among them once it has one
             if tag not in made:
                 made[tag] = self._renderer.sections(view, follower.language)
+            # Who comes, or comes back, may have missed all of them.
+            samples = latest if follower.sent else self._samples(WINDOW)
             for name, html in made[tag].items():
                 if follower.sent.get(name) != html:
                     follower.sent[name] = html

@@ -24,11 +24,9 @@ from daemonkit.web.pages import Page
 if TYPE_CHECKING:
     from callbridged.web.site import Parts
 
-#: Browsers that follow at once, and tabs of one session.
+#: Browsers that follow at once, and tabs of one session: browsers have six connections to a host.
 MAX_STREAMS = 50
-STREAMS_OF_SESSION = 6
-#: Samples that are sent each second: so many may get lost.
-_RECENT = 5
+STREAMS_OF_SESSION = 4
 
 
 class _Root(Page):
@@ -50,7 +48,7 @@ def make_pages(parts: Parts) -> Page:
     renderer, look = Renderer(), Look(parts)
     frame = Frame(parts, renderer)
     live = Live(parts.reactor, MAX_STREAMS, STREAMS_OF_SESSION)
-    following = Following(parts.reactor, live, renderer, look, lambda: look.samples(_RECENT))
+    following = Following(parts.reactor, live, renderer, look, look.samples)
     root = _Root(frame)
     root.putChild(b"sign-in", SignIn(frame))
     root.putChild(b"sign-out", SignOut(frame))

@@ -14,7 +14,7 @@ from bridgewire.steps import Reason, Step, StepFailure
 from callbridged.web.access import Caller
 from callbridged.web.pages.following import Following
 from callbridged.web.pages.language import LANGUAGES, language
-from callbridged.web.pages.plots import Counts
+from callbridged.web.pages.plots import Counts, Sample
 from callbridged.web.pages.render import SECTIONS, Renderer, coded
 from callbridged.web.pages.view import View, link_views
 from callbridged.web.sessions import Session
@@ -113,7 +113,7 @@ class FollowingTests(SiteCase):
             return sections(view, language)
 
         renderer.sections = counted  # type: ignore[method-assign]
-        self.following = Following(self.clock, self.live, renderer, self.look, list)
+        self.following = Following(self.clock, self.live, renderer, self.look, self.samples)
         self.session = Session(Caller("rosalind", "admin", "192.0.2.1"), b"", 0.0, 0.0)
         for tag in LANGUAGES:
             self.root.putChild(tag.encode(), _Followed(self.following, self.session, tag))
@@ -121,6 +121,9 @@ class FollowingTests(SiteCase):
     def look(self) -> View:
         self.looks += 1
         return self.view
+
+    def samples(self, seconds: int) -> list[Sample]:
+        return [Sample(second, 1, 0, 0, 2.5, 3.5) for second in range(seconds)]
 
     def follow(self, tag: str = "en") -> HttpClient:
         client = self.client(f"192.0.2.{len(self.door.places)}")
@@ -187,8 +190,10 @@ class FollowingTests(SiteCase):
         self.assertIn("summary", self.events(client))
 
     def test_samples(self) -> None:
-        """Samples are sent as JSON that the page's script reads."""
+        """Who comes gets all samples, and from then on the latest, as JSON."""
         client = self.follow()
-        self.clock.advance(0)
-        data = client.read().decode().partition("event: sample\n")[2].splitlines()[0]
-        self.assertEqual(json.loads(data.removeprefix("data: ")), [])
+        for number in (300, 5):
+            self.clock.advance(1)
+            data = client.read().decode().partition("event: sample\n")[2].splitlines()[0]
+            found = json.loads(data.removeprefix("data: "))
+            self.assertEqual((len(found), found[-1]), (number, [number - 1, 1, 0, 0, 2.5, 3.5]))

@@ -31,7 +31,7 @@ class SignInTests(AdminCase):
         page = self.open()
         self.enter(page, ADMIN, "wrong")
         self.wait_text(page, "#notice", "User name or password is wrong")
-        self.assertEqual(page.evaluate("document.getElementById('name').value"), ADMIN)
+        page.wait(f"document.getElementById('name')?.value === '{ADMIN}'")
         self.assertEqual(page.evaluate("document.getElementById('password').value"), "")
         page.wait("document.activeElement?.id === 'password'")
         self.enter(page)

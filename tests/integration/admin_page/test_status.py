@@ -5,6 +5,11 @@ from __future__ import annotations
 from bridgewire.steps import Step
 from tests.integration.admin_page.case import AdminCase
 
+HIDE = """
+Object.defineProperty(document, "hidden", { value: HIDDEN, configurable: true });
+document.dispatchEvent(new Event("visibilitychange"));
+"""
+
 
 class StatusTests(AdminCase):
     """What there is to see, and how it changes while one looks."""
@@ -84,6 +89,20 @@ class StatusTests(AdminCase):
             server.process.start()
         self.wait_text(page, "#summary", f"connected to {target} (secure)")
         self.assertEqual(page.evaluate("document.querySelectorAll('#flow li.failed').length"), 0)
+
+    def test_hidden_tab(self) -> None:
+        """A tab that nobody looks at follows nothing, and catches up when it is looked at."""
+        page = self.sign_in()
+        page.wait("document.querySelector('#plot-rate [data-now=success]').textContent === '0'")
+        page.evaluate(HIDE.replace("HIDDEN", "true"))
+        page.evaluate("globalThis.heard = 0; addEventListener('sample', () => globalThis.heard++)")
+        drawn = "document.querySelector('#plot-rate path.success').getAttribute('d')"
+        before = page.evaluate(drawn)
+        self.log_in()
+        self.assertEqual(page.evaluate("heard"), 0)
+        page.evaluate(HIDE.replace("HIDDEN", "false"))
+        page.wait(f"{drawn} !== {before!r}")
+        page.wait("heard > 1")
 
     def test_reader_keeps_what_is_open(self) -> None:
         """What is closed stays so, and the focus where it is, while parts change."""

@@ -26,12 +26,17 @@ place.addEventListener("submit", async (event) => {
       return;
     }
     const saved = answer.redirected;
+    const meanwhile = new Set([...form.elements].filter((one) => one.value !== (body.get(one.name) ?? "")));
     morph(place, fresh.innerHTML);
     for (const one of place.querySelectorAll("input:not([type=hidden],[type=password],[type=checkbox])")) {
-      one.value = one.getAttribute("value");
+      if (!meanwhile.has(one)) one.value = one.getAttribute("value");
     }
-    if (saved) secret.value = "";
-    if (saved) history.replaceState(null, "", answer.url);
+    if (saved) {
+      if (!meanwhile.has(secret)) secret.value = "";
+      history.replaceState(null, "", answer.url);
+      document.title = page.title;
+      morph(document.querySelector(".brand"), page.querySelector(".brand").innerHTML);
+    }
     const wrong = place.querySelector("[aria-invalid=true]");
     const shown = wrong ?? place.querySelector("#tested-title, .notice, .conflict");
     shown?.focus();

@@ -5,6 +5,7 @@ const stale = document.getElementById("stale");
 const LOST_AFTER = 20_000;
 const AGAIN_AFTER = 10_000;
 let heard = new Date();
+let asked = heard;
 
 // Times come in UTC, and are shown in the reader's own.
 const language = document.documentElement.lang;
@@ -21,6 +22,8 @@ localize(document);
 
 let source;
 function follow() {
+  if (document.hidden) return;
+  asked = new Date();
   source = new EventSource("/live");
   for (const id of ["announce", "summary", "alarms", "flow", "numbers", "events"]) {
     source.addEventListener(id, ({ data }) => {
@@ -41,7 +44,7 @@ function follow() {
 async function refused() {
   const { status } = await fetch("/live", { method: "HEAD" }).catch(() => ({}));
   if (status === 401) location.reload();
-  else setTimeout(follow, AGAIN_AFTER);
+  else setTimeout(() => source.readyState === EventSource.CLOSED && follow(), AGAIN_AFTER);
 }
 follow();
 
@@ -51,7 +54,12 @@ export function lost() {
   stale.hidden = false;
 }
 setInterval(() => {
-  if (stale.hidden && new Date() - heard > LOST_AFTER) lost();
+  if (stale.hidden && !document.hidden && new Date() - Math.max(heard, asked) > LOST_AFTER) lost();
 }, 1000);
-addEventListener("pagehide", () => source.close());
+// A browser has few connections to one host: tabs that nobody looks at leave them to others.
+document.addEventListener("visibilitychange", () => {
+  source?.close();
+  follow();
+});
+addEventListener("pagehide", () => source?.close());
 addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
