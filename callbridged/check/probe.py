@@ -108,6 +108,7 @@ class Probe:
             farewell = self._reactor.callLater(FAREWELL, stream.abort)
             await self._gone
             cancel(farewell)
+            self._registration.withdraw()  # or it would be watched as if it were a link
 
     def _reached(self, step: Step, text: str, seconds: float) -> None:
         transport = self._registration.stream.transport
