@@ -174,16 +174,18 @@ def output(*command: str | Path) -> str:
 
 #: Below what Linux gives to outgoing connections, which would take one before it is listened on.
 _PORTS = range(10_000, 32_000)
-_given: set[tuple[str, int]] = set()
+#: What tells other processes, by its name, that a port is given. It ends with this one.
+_given: list[socket.socket] = []
 
 
 def free_port(address: str = "127.0.0.1", preferred: int = 0) -> int:
     """A port that is free for TCP and UDP on ``address``: ``preferred`` if it is.
 
-    No other caller in this process gets it, and one in another process hardly.
+    Nobody else who asks here gets it until this process ends, in other processes neither: also not
+    while what listens there is restarted.
     """
     for port in [preferred, *random.sample(_PORTS, 50)]:
-        if not port or (port != preferred and (address, port) in _given):
+        if not port:
             continue
         with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
             tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the daemons do
@@ -192,9 +194,21 @@ def free_port(address: str = "127.0.0.1", preferred: int = 0) -> int:
                 udp.bind((address, port))
             except OSError:
                 continue
-        _given.add((address, port))
-        return port
+        if _reserve(address, port) or port == preferred:
+            return port
     raise OSError(f"no free port on {address}")
+
+
+def _reserve(address: str, port: int) -> bool:
+    """False where somebody has done it before."""
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0callbridge-tests {address} {port}")
+    except OSError:
+        name.close()
+        return False
+    _given.append(name)
+    return True
 
 
 @atexit.register
