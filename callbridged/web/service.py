@@ -28,7 +28,7 @@ from daemonkit.logging.recent import RecentEvents
 from daemonkit.workers import Workers
 
 #: Seconds between looks at the administrators' file, and at whose session is over.
-LOOK_INTERVAL = 5.0
+LOOK_INTERVAL = 2.0
 
 
 class AdminService(MultiService):

