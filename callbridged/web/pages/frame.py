@@ -16,7 +16,7 @@ from callbridged.web.api.bodies import FORM, parse_form
 from callbridged.web.api.failures import ApiFailure
 from callbridged.web.pages.language import LANGUAGES, Language, language, preferred
 from callbridged.web.pages.render import Renderer
-from callbridged.web.sessions import Session
+from callbridged.web.sessions import COOKIE, Session
 from daemonkit.tasks import detach
 from daemonkit.web.pages import Page
 
@@ -124,7 +124,8 @@ class SessionPage(HtmlPage):
         session = self.access.session(request)
         if session is None:
             to = request.path.decode("ascii", "replace").strip("/")
-            return redirect(request, "/sign-in", to=to, notice="expired")
+            had_one = COOKIE.encode() in request.received_cookies
+            return redirect(request, "/sign-in", to=to, notice="expired" if had_one else "")
         if request.method != b"POST":
             return await self.get(request, session)
         form = read_form(request)
