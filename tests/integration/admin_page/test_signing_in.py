@@ -27,7 +27,7 @@ class SignInTests(AdminCase):
             page.wait(f"location.pathname === '{path}'")
 
     def test_wrong_password(self) -> None:
-        """Neither name nor password is told to be the wrong one, nor shown: they may be mixed up."""
+        """Neither name nor password is told to be the wrong one, and neither is shown again."""
         page = self.open()
         self.enter(page, ADMIN, "wrong")
         self.wait_text(page, "#notice", "User name or password is wrong")
