@@ -24,7 +24,7 @@ START, MOST = ("The edge host", "The inside host", "A first login"), 10
 PASSWORD = "wonderland"
 PHONE, SERVER = "203.0.113.7", "xmpp1.example.com:5222"
 #: What a person answers; apt asks whether what it will install besides is all right.
-ANSWERS = {r"Password[^\n]*: $": PASSWORD, r"\[Y/n\] $": "y"}
+ANSWERS = {r"[Pp]assword[^\n]*: ?$": PASSWORD, r"\[Y/n\] $": "y"}
 _SCP = re.compile(r"scp root@(?P<host>\w+)\.example\.com:(?P<file>\S+) (?P<to>\S+)")
 _RECORD = re.compile(r"^(?P<name>\S+)\.\s+(?P<kind>A|SRV)\s+(?P<data>.*)$", re.MULTILINE)
 
