@@ -79,9 +79,9 @@ class Https:
             )
         if data or method in ("POST", "PUT"):
             headers.setdefault("content_length", str(len(data)))
-        return self.say(self.head(method, path, **headers).encode() + data)
+        return self.say(self.head(method, path, **headers).encode("latin-1") + data, method=method)
 
-    def say(self, data: bytes, source: str = "") -> Answer:
+    def say(self, data: bytes, source: str = "", method: str = "GET") -> Answer:
         """These bytes, and what comes back for them until the server hangs up."""
         stream = self.connect(source)
         try:
@@ -90,12 +90,12 @@ class Https:
         finally:
             stream.close()
         self.heard(raw)
-        return parse(raw)
+        return parse(raw, method)
 
 
-def parse(raw: bytes) -> Answer:
-    """The first answer in what came."""
-    response = http.client.HTTPResponse(_Received(raw))  # type: ignore[arg-type]
+def parse(raw: bytes, method: str = "GET") -> Answer:
+    """The first answer in what came, for a request with this method."""
+    response = http.client.HTTPResponse(_Received(raw), method=method)  # type: ignore[arg-type]
     try:
         response.begin()
         body = response.read()

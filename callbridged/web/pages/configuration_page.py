@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from twisted.web import http
 from twisted.web.server import Request
 
 from callbridged.check.checks import Busy
@@ -65,10 +66,13 @@ class ConfigurationPage(SessionPage):
                 return redirect(request, PATH, notice="unchanged")
             await self._settings.change(values, version=shown["version"], at_once=shown["at_once"])
         except SettingsFault as fault:
+            request.setResponseCode(http.BAD_REQUEST)
             return self._form(request, session, faults=fault.faults, notice="faults", **shown)
         except Busy as busy:
+            request.setResponseCode(http.SERVICE_UNAVAILABLE)
             return self._form(request, session, faults=[("", str(busy))], **shown)
         except Conflict:
+            request.setResponseCode(http.CONFLICT)
             now = self._settings.current()
             shown |= {"version": self._settings.version}
             rows = differences(now, values, originals(form, now))
@@ -81,6 +85,7 @@ class ConfigurationPage(SessionPage):
         try:
             await self._settings.reset()
         except SettingsFault as fault:
+            request.setResponseCode(http.CONFLICT)
             return self._form(request, session, faults=fault.faults)
         was_set = origins[SECRET].name == "overlay"
         self._audit(session, before, {SECRET: ""} if was_set else {}, " (reset to the ini file)")

@@ -153,8 +153,9 @@ class Nowhere(HtmlPage):
 
 def read_form(request: Request) -> dict[str, str]:
     """Answer the fields of a form that was sent. Raises ApiFailure."""
-    kind = (request.getHeader("content-type") or "").partition(";")[0].strip().lower()
-    return parse_form(request.content.read() if kind == FORM and request.content else b"")
+    kind = (request.getHeader("content-type") or "").replace(" ", "").lower()
+    good = kind in (FORM, f"{FORM};charset=utf-8")
+    return parse_form(request.content.read() if good and request.content else b"")
 
 
 def redirect(request: Request, path: str, **query: str) -> bytes:
