@@ -12,6 +12,8 @@ from tests.support.waiting import wait_until
 class ConfigurationCase(AdminCase):
     """After each test the ini file counts again, with the link that it leads to."""
 
+    expected_complaints = ("400", "409")  # faults and conflicts
+
     def setUp(self) -> None:
         super().setUp()
         self.addCleanup(self.reset)
