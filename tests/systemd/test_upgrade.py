@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.debs import newer
 from tests.support.rawstream import RawStream, client_header, plain
 from tests.support.waiting import wait_until
-from tests.systemd.installation import COMMON, DOMAIN, PASSWORD, discard, installation
+from tests.systemd.installation import COMMON, DOMAIN, PASSWORD, SERVER, discard, installation
 
 
 class PackageTests(SynchronousTestCase):
@@ -25,6 +25,11 @@ class PackageTests(SynchronousTestCase):
         """Daemons start anew, with their settings and state; users are away for that time only."""
         for host, daemon in self.both:
             host.run(f"echo '# ours' >>/etc/{daemon}/{daemon}.ini")
+        overlay = "/var/lib/callbridged/overlay.ini"
+        self.site.inside.run(
+            f"printf '[callbridge]\\nserver_address = {SERVER}' >{overlay}; "
+            f"chown callbridged:callbridged {overlay}; chmod 600 {overlay}"
+        )
         stream = self.log_in()
         self.site.inside.install(newer(), COMMON, "callbridged")
         self.site.await_link(after=self.since)
@@ -41,6 +46,10 @@ class PackageTests(SynchronousTestCase):
             self.assertIn(" 99\n", host.run(f"{daemon.removesuffix('d')}ctl --version"))
             self.assertEqual(host.show(daemon, "NRestarts"), "0")
             host.run(f"grep '^# ours' /etc/{daemon}/{daemon}.ini")
+        self.assertRegex(
+            self.site.inside.run("callbridgectl config"), rf"server_address +{SERVER} +overlay"
+        )
+        self.assertEqual(self.site.inside.run(f"stat -c '%a %U' {overlay}"), "600 callbridged\n")
 
     def log_in(self) -> RawStream:
         """Alice, with a session that stays."""
