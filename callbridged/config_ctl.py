@@ -92,8 +92,11 @@ def _without_daemon(ini: Path, keys: Sequence[str]) -> Mapping[str, Any]:
         with suppress(FileNotFoundError), directory_lock(path):  # it has yet to be made
             there = read_overlay(path.parent, damaged=set(keys) == set(KEYS))
             after = there.without(keys)
+            existed = path.exists()
             after.write()
             gone = [f"[{SECTION}] {key}" for key in there.keys if key not in after.keys]
+            if existed and not gone and not path.exists():
+                gone = [path.name]  # whatever was in there
     except OSError as error:
         raise CtlFailure(f"{path} cannot be changed: {error.strerror}. Run this as root.") from None
     try:

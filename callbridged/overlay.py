@@ -27,7 +27,10 @@ _HEADING = """\
 # those of its configuration file. `callbridgectl config reset` takes them out.
 
 """
-_NOT_ALLOWED = "this user may not read it. Run this as root."
+_NOT_ALLOWED = (
+    "this user may not read it. Run commands as root, and make it the daemon's own: "
+    "chown callbridged:callbridged, chmod 600."
+)
 _COMMENT = re.compile(r"(?:^|\s);")
 
 

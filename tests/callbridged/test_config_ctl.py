@@ -114,11 +114,15 @@ class ConfigCommandTests(SynchronousTestCase):
 
     def test_damaged(self) -> None:
         """A damaged overlay is a fault for one value, and is taken away as a whole."""
-        for content in (b"[callbridge]\nnames = cb2\nname = cb2\n", b"\xff"):
+        for content, gone in (
+            (b"[callbridge]\nnames = cb2\nname = cb2\n", "[callbridge] name."),
+            (b"nonsense", "overlay.ini."),
+            (b"\xff", "overlay.ini."),
+        ):
             self.overlay.path.write_bytes(content)
             for words in (("config",), ("config", "reset", "name")):
                 self.assertIn("overlay.ini cannot be used", self.ctl(*words, expect=1))
-            self.ctl("config", "reset")
+            self.assertIn(gone, " ".join(self.ctl("config", "reset").split()))
             self.assertFalse(self.overlay.path.exists())
 
     def test_daemon(self) -> None:
