@@ -40,7 +40,7 @@ class SignInTests(AdminCase):
         """Who signs out is out, in each tab of the browser; going back shows nothing."""
         page = self.sign_in()
         page.click(".leave button")
-        page.wait("location.pathname === '/sign-in'")
+        page.wait("location.pathname === '/sign-in' && document.readyState === 'complete'")
         self.assertIn("You are signed out", self.text(page, "#notice"))
         page.goto(self.site.url + "/status")
         self.assertEqual(page.evaluate("location.pathname"), "/sign-in")
@@ -108,7 +108,7 @@ class ChoiceTests(AdminCase):
         page = self.open(language="ja")
         self.assertEqual(self.text(page, "h1"), "サインイン")
         page.click("footer a[lang=en]")
-        page.wait("document.documentElement?.lang === 'en'")
+        page.wait("document.documentElement?.lang === 'en' && document.readyState === 'complete'")
         self.assertEqual(page.evaluate("location.search"), "")
         page.reload()
         self.assertEqual(self.text(page, "h1"), "Sign in")
@@ -120,7 +120,7 @@ class ChoiceTests(AdminCase):
         ground = "document.body && getComputedStyle(document.documentElement).backgroundColor"
         dark = page.evaluate(ground)
         page.click("footer a[href='?theme=light']")
-        page.wait(f"document.body && {ground} !== '{dark}'")
+        page.wait(f"document.readyState === 'complete' && {ground} !== '{dark}'")
         page.reload()
         self.assertNotEqual(page.evaluate(ground), dark)
 
