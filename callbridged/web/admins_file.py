@@ -59,7 +59,12 @@ def parse_name(text: str) -> str:
     """Answer a name in its normal form. Raises ValueError with a sentence."""
     if len(text) > MAX_NAME:
         raise ValueError(f"a name has at most {MAX_NAME} letters.")
-    return parse_username(text)
+    try:
+        return parse_username(text)
+    except ValueError:
+        raise ValueError(
+            "a name is one word without any of \"&'/:<>@ and control characters."
+        ) from None
 
 
 def parse_role(text: str) -> Role:
