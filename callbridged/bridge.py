@@ -16,19 +16,19 @@ from bridgewire.certificates import load_authorities, load_identity
 from callbridged.backends import IAccounts
 from callbridged.backends.several import SeveralBackends
 from callbridged.config import Config
-from callbridged.decoy_key import load_decoy_key
-from callbridged.discovery import Discovery, FixedAddress, SrvDiscovery
-from callbridged.dns import Resolver
-from callbridged.generation import Plan
-from callbridged.guessing import Guessing
-from callbridged.guests import Guests
-from callbridged.link_interface import LinkSettings
-from callbridged.login import LoginService
-from callbridged.moving import MovingLinks
-from callbridged.relay import Relay
-from callbridged.token_store import TokenStore
-from callbridged.tokens import Tokens
-from callbridged.user_certificates import UserCertificates
+from callbridged.links.discovery import Discovery, FixedAddress, SrvDiscovery
+from callbridged.links.dns import Resolver
+from callbridged.links.generation import Plan
+from callbridged.links.link_interface import LinkSettings
+from callbridged.links.moving import MovingLinks
+from callbridged.logins.decoy_key import load_decoy_key
+from callbridged.logins.guessing import Guessing
+from callbridged.logins.guests import Guests
+from callbridged.logins.login import LoginService
+from callbridged.logins.relay import Relay
+from callbridged.logins.token_store import TokenStore
+from callbridged.logins.tokens import Tokens
+from callbridged.logins.user_certificates import UserCertificates
 
 #: Questions to the DNS at once. Password checks have the reactor's threads for themselves.
 DNS_THREADS = 8

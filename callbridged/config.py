@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from callbridged.alarms.settings import AlarmSettings, read_alarms
 from callbridged.backends import BackendFault, ConfiguredBackend, configured
 from callbridged.config_admin import AdminSettings, read_admin
-from callbridged.guessing import FAILED_LOGINS
+from callbridged.logins.guessing import FAILED_LOGINS
 from callbridged.overlay import KEYS, NAME, SECTION, NotAllowed, Overlay, read_overlay
 from callbridged.scram_keys import normal_password
 from daemonkit.hosts import HostPort, parse_domain, parse_host_port, parse_label

@@ -10,7 +10,7 @@ from bridgewire.session_end import EndSessions
 from callbridged.alarms.alarm import Change
 from callbridged.alarms.service import Alarms
 from callbridged.bridge import Bridge
-from callbridged.ending import end_sessions
+from callbridged.logins.ending import end_sessions
 from callbridged.settings import Settings, SettingsFault
 from daemonkit import credentials
 from daemonkit.calling import CommandError

@@ -2,7 +2,7 @@
 
 The names of series and labels are explained in docs/metrics.md. What a peer says is never a label,
 unless it is one of a few words that are known. XMPP servers are there for as long as they are
-known, and no more of them than `callbridged.discovery.MAX_TARGETS`.
+known, and no more of them than `callbridged.links.discovery.MAX_TARGETS`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from callbridged.alarms.alarm import Kind
 from callbridged.alarms.service import Alarms
 from callbridged.backends.several import How
 from callbridged.bridge import Bridge
-from callbridged.discovery import MAX_TARGETS
-from callbridged.link_interface import State
+from callbridged.links.discovery import MAX_TARGETS
+from callbridged.links.link_interface import State
 from daemonkit.login_record import LoginRecord
 from daemonkit.metrics import common
 from daemonkit.metrics.logins import BUCKETS, LoginMetrics

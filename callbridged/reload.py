@@ -14,9 +14,9 @@ from bridgewire.identity import CertificateFault
 from callbridged.backends import BackendFault, IUserBackend
 from callbridged.bridge import Bridge, link_settings, user_certificates
 from callbridged.config import Config
-from callbridged.link_interface import LinkSettings
+from callbridged.links.link_interface import LinkSettings
+from callbridged.logins.user_certificates import UserCertificates
 from callbridged.ports import port_tls
-from callbridged.user_certificates import UserCertificates
 from daemonkit.credentials import in_words
 from daemonkit.ini import Setting
 from daemonkit.logging.events import WARNING

@@ -19,7 +19,6 @@ from callbridged.alarms.facts import make_alarms
 from callbridged.bridge import Bridge
 from callbridged.config import Config
 from callbridged.control import commands
-from callbridged.dialer import cancel
 from callbridged.events import (
     ADMIN_CHANGED,
     ALARM_CLEARED,
@@ -33,7 +32,8 @@ from callbridged.events import (
     LINKS_STAY,
     OFFER_TAKEN,
 )
-from callbridged.link_interface import State
+from callbridged.links.dialer import cancel
+from callbridged.links.link_interface import State
 from callbridged.metrics_port import MetricsService
 from callbridged.settings import Load, Settings
 from callbridged.status import Status

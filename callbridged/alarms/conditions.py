@@ -12,8 +12,8 @@ from callbridged.alarms import certificates
 from callbridged.alarms.alarm import Condition, Kind, Severity
 from callbridged.alarms.certificates import CertificateFile, Lifetime
 from callbridged.alarms.settings import AlarmSettings
-from callbridged.clocks import skew_in_words
-from callbridged.login_rates import GIVEN_UP, SUCCESS, Summary
+from callbridged.links.clocks import skew_in_words
+from callbridged.logins.login_rates import GIVEN_UP, SUCCESS, Summary
 
 #: The step that a link is at which has not failed yet.
 _STEPS = {

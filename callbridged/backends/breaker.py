@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from callbridged.backends import BackendUnavailable, BrokenAccount
 
-#: Questions at once. It is half of the logins that a Call Bridge takes (`callbridged.login`).
+#: Questions at once: half of the logins that a Call Bridge takes (`callbridged.logins.login`).
 MAX_QUESTIONS = 100
 #: After so many questions in a row that it left without an answer it counts as hanging.
 MAX_UNANSWERED = 3

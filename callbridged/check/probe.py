@@ -17,20 +17,20 @@ from bridgewire.steps import Reason, Step, StepFailure
 from callbridged.check.report import Outcome, Walk
 from callbridged.check.running import Running
 from callbridged.check.trace import Trace
-from callbridged.clocks import ask_skew, describe_skew
-from callbridged.connect import connect
-from callbridged.dialer import AddressLookup, cancel
-from callbridged.discovery import Target
-from callbridged.dns import is_literal
-from callbridged.link_interface import ActiveLink, LinkSettings
-from callbridged.refusals import (
+from callbridged.links.clocks import ask_skew, describe_skew
+from callbridged.links.connect import connect
+from callbridged.links.dialer import AddressLookup, cancel
+from callbridged.links.discovery import Target
+from callbridged.links.dns import is_literal
+from callbridged.links.link_interface import ActiveLink, LinkSettings
+from callbridged.links.refusals import (
     LOST_REGISTERED,
     LOST_REGISTERING,
     LOST_SECURING,
     SLOW_REGISTERING,
     SLOW_SECURING,
 )
-from callbridged.registration import Registration
+from callbridged.links.registration import Registration
 
 #: Seconds that a server may take to hang up, once there is nothing more to learn from it.
 FAREWELL = 1.0
@@ -153,7 +153,7 @@ class Probe:
         else:
             self._over.errback(failure)
 
-    # What happens to the connection (`callbridged.link_interface.LinkInputs`)
+    # What happens to the connection (`callbridged.links.link_interface.LinkInputs`)
 
     def connected(self) -> None:
         """TCP is up; TLS has begun."""
@@ -207,7 +207,7 @@ class Probe:
 
 
 class _Nobody:
-    """Takes no logins (`callbridged.link_interface.LinkDelegate`)."""
+    """Takes no logins (`callbridged.links.link_interface.LinkDelegate`)."""
 
     def link_registered(self, link: ActiveLink) -> Deferred[None]:
         return succeed(None)

@@ -25,9 +25,9 @@ from callbridged.check.report import Outcome, Report, Walk
 from callbridged.check.running import Running, ask_running
 from callbridged.check.trace import Trace
 from callbridged.config import NO_GUESTS, Config
-from callbridged.discovery import Found, Target
-from callbridged.dns import Answer, Resolver, lookup
-from callbridged.link_interface import LinkSettings
+from callbridged.links.discovery import Found, Target
+from callbridged.links.dns import Answer, Resolver, lookup
+from callbridged.links.link_interface import LinkSettings
 from callbridged.ports import wanted
 from callbridged.reload import read_certificates
 from daemonkit import room

@@ -6,7 +6,7 @@ import dns.exception
 import dns.resolver
 
 from callbridged.config import Config
-from callbridged.dns import lookup
+from callbridged.links.dns import lookup
 from daemonkit.ini_edit import Value
 
 

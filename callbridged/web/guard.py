@@ -13,7 +13,7 @@ from http import HTTPStatus
 from twisted.internet.interfaces import IReactorTime
 
 from callbridged.events import ADMIN_PAUSED
-from callbridged.guessing import FAILED_LOGINS, Guess, Guessing, TooManyFailures
+from callbridged.logins.guessing import FAILED_LOGINS, Guess, Guessing, TooManyFailures
 from callbridged.web.access import Denied
 from daemonkit.networks import network_of
 from daemonkit.throttle import Refused, Throttle, Turn

@@ -22,8 +22,8 @@ from twisted.test import iosim
 from bridgewire import tls
 from bridgewire.certificates import load_authorities, load_identity
 from bridgewire.steps import Reason, Step, StepFailure
-from callbridged.discovery import Found, Target
-from callbridged.link_interface import LinkSettings
+from callbridged.links.discovery import Found, Target
+from callbridged.links.link_interface import LinkSettings
 from tests.support.ca import CertificateAuthority
 
 STREAMS = "http://etherx.jabber.org/streams"

@@ -15,7 +15,7 @@ from bridgewire.login import LoginRequest
 from callbridged.backends import BackendUnavailable
 from callbridged.backends.file import LOOK_INTERVAL, MAX_FAULTS, FileBackend, FileBackendFactory
 from callbridged.backends.users_file import put
-from callbridged.login import LoginService
+from callbridged.logins.login import LoginService
 from callbridged.scram_keys import ITERATIONS, SCHEMES, ScramKeys
 from daemonkit.replace import replace_file
 from tests.callbridged.people import ScramUser, Threads, iterations_of, salt_of

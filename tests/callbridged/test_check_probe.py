@@ -11,7 +11,7 @@ from bridgewire.steps import Step
 from callbridged.check.probe import Probe
 from callbridged.check.running import Running
 from callbridged.check.trace import Trace
-from callbridged.discovery import Target
+from callbridged.links.discovery import Target
 from tests.callbridged.network import HOSTS, Network, Zone, settings
 
 HOST = next(iter(HOSTS))

@@ -13,10 +13,10 @@ from callbridged.alarms.alarm import Kind
 from callbridged.backends import BackendUnavailable
 from callbridged.bridge import link_settings
 from callbridged.config import load
-from callbridged.discovery import MAX_TARGETS, Target
-from callbridged.link_counts import LinkCounts
-from callbridged.login import NoRoom
-from callbridged.mechanisms import MECHANISMS as ANSWERED
+from callbridged.links.discovery import MAX_TARGETS, Target
+from callbridged.links.link_counts import LinkCounts
+from callbridged.logins.login import NoRoom
+from callbridged.logins.mechanisms import MECHANISMS as ANSWERED
 from callbridged.metrics import MAX_BACKENDS, make_metrics, not_ready, parts_of
 from callbridged.ports import port_tls
 from callbridged.reload import settle

@@ -14,9 +14,9 @@ from callbridged import backends, reload
 from callbridged.backends import BackendFault, IUserBackend
 from callbridged.bridge import Bridge
 from callbridged.config import load
-from callbridged.discovery import FixedAddress
-from callbridged.dns import Resolver
-from callbridged.generation import Plan
+from callbridged.links.discovery import FixedAddress
+from callbridged.links.dns import Resolver
+from callbridged.links.generation import Plan
 from callbridged.ports import port_tls
 from daemonkit.ini import ConfigurationFault
 from daemonkit.reload import Differences, ReloadFault

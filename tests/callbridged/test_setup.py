@@ -21,7 +21,7 @@ from bridgewire.steps import Reason, Step, StepFailure
 from callbridged.check.report import Outcome, Report, Walk
 from callbridged.config import Config, load
 from callbridged.ctl import main
-from callbridged.dns import Answer
+from callbridged.links.dns import Answer
 from callbridged.overlay import Overlay
 from callbridged.setup import run, server
 from tests.support.ca import CertificateAuthority

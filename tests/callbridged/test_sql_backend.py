@@ -39,7 +39,7 @@ from callbridged.backends.sql.questions import Questions
 from callbridged.backends.sql.rows import Rows
 from callbridged.backends.sql.settings import SqlSettings
 from callbridged.backends.sql.sqlite import SqliteConnection
-from callbridged.directory import Directory
+from callbridged.logins.directory import Directory
 from callbridged.scram_keys import ITERATIONS, SCHEMES, ScramKeys
 from callbridged.scram_text import format_keys
 from daemonkit.ini import IniReader

@@ -19,12 +19,12 @@ from twisted.words.xish.domish import Element
 from bridgewire.login import LoginReply, LoginRequest, TokenRequest
 from bridgewire.namespaces import SASL
 from bridgewire.sasl import sasl_data, sasl_message
-from callbridged.guests import Guests
-from callbridged.login import LoginService, OutOfOrder
-from callbridged.mechanisms import MECHANISMS
-from callbridged.token_store import TokenStore
-from callbridged.tokens import Tokens
-from callbridged.user_certificates import XMPP_ADDRESS, UserCertificates
+from callbridged.logins.guests import Guests
+from callbridged.logins.login import LoginService, OutOfOrder
+from callbridged.logins.mechanisms import MECHANISMS
+from callbridged.logins.token_store import TokenStore
+from callbridged.logins.tokens import Tokens
+from callbridged.logins.user_certificates import XMPP_ADDRESS, UserCertificates
 from tests.callbridged.accounts import Accounts
 from tests.callbridged.people import SCHEMES
 from tests.support.ca import CertificateAuthority

@@ -36,7 +36,7 @@ class HttpBackend(MultiService):
     """Asks for every login; what the hook answers counts for that login alone."""
 
     log = Logger()
-    #: One for each process, since hooks have none to share (`callbridged.login`).
+    #: One for each process, since hooks have none to share (`callbridged.logins.login`).
     decoy_key = None
 
     def __init__(self, clock: Any, settings: HookSettings, client: HookClient) -> None:

@@ -31,7 +31,7 @@ from bridgewire.tls_sides import Side
 from callbridged.backends.addresses import Addresses
 from callbridged.backends.http.failures import TooMuch
 from callbridged.backends.http.settings import HookSettings
-from callbridged.connect import connect
+from callbridged.links.connect import connect
 from daemonkit.hosts import is_address
 
 #: Bytes of one response, status line, headers and framing included.

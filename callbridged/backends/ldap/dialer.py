@@ -17,8 +17,8 @@ from callbridged.backends.ldap.messages import Codec
 from callbridged.backends.ldap.settings import LdapSettings
 from callbridged.backends.ldap.urls import DirectoryUrl
 from callbridged.backends.ldap.words import Words, too_late
-from callbridged.connect import connect
 from callbridged.events import DIRECTORY_SERVER_FAILED
+from callbridged.links.connect import connect
 from daemonkit.hosts import is_address
 
 #: Seconds for which a server that failed is tried after the others.

@@ -18,7 +18,7 @@ from callbridged.backends import BackendUnavailable
 from callbridged.backends.file import FileBackend, FileBackendFactory
 from callbridged.backends.users_file import Users
 from callbridged.bridge import Bridge
-from callbridged.ending import end_sessions
+from callbridged.logins.ending import end_sessions
 from callbridged.scram_keys import normal_password
 from callbridged.users_store import NoSuchUser, UsersStore, UserThere
 from callbridged.web.api.failures import ApiFailure, Reason, invalid_operation

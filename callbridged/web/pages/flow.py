@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bridgewire.steps import Step
-from callbridged.link_interface import State
+from callbridged.links.link_interface import State
 
 #: ``skipped``: this link has no need of it. ``open``: not reached yet.
 Progress = Literal["done", "now", "failed", "open", "skipped"]

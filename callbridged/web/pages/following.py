@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.web.server import Request
 
-from callbridged.login_rates import WINDOW
+from callbridged.logins.login_rates import WINDOW
 from callbridged.web.pages.language import Language
 from callbridged.web.pages.plots import Sample
 from callbridged.web.pages.render import Renderer

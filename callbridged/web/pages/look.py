@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from callbridged.login_rates import WINDOW
+from callbridged.logins.login_rates import WINDOW
 from callbridged.web.pages.flow import Served
 from callbridged.web.pages.plots import Counts, Sample, samples
 from callbridged.web.pages.view import View, link_views, served_by

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import floor, log10
 from typing import NamedTuple
 
-from callbridged.login_rates import GIVEN_UP, WINDOW, Summary
+from callbridged.logins.login_rates import GIVEN_UP, WINDOW, Summary
 
 #: Outcomes by which nobody was told that a name or password is wrong: whoever asks may try again.
 UNANSWERED = frozenset({"temporary-auth-failure", "resource-constraint", "link-lost", "timeout"})
@@ -64,7 +64,7 @@ class Drawn:
 
 
 def samples(seconds: Iterable[tuple[int, Summary]]) -> list[Sample]:
-    """Answer what is sent to browsers for `callbridged.login_rates.LoginRates.seconds`."""
+    """Answer what is sent to browsers for `callbridged.logins.login_rates.LoginRates.seconds`."""
     found = []
     for second, summary in seconds:
         one = Counts.of(summary)

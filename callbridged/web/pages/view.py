@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from callbridged.alarms.alarm import Alarm
-from callbridged.link_interface import State
+from callbridged.links.link_interface import State
 from callbridged.web.pages.flow import Row, Served, make_rows
 from callbridged.web.pages.plots import Counts
 from daemonkit.logging.recent import RecentEvent

@@ -11,9 +11,9 @@ from bridgewire.steps import Reason, Step, StepFailure
 from callbridged.alarms.alarm import Condition, Kind, Severity
 from callbridged.alarms.conditions import Facts, conditions
 from callbridged.alarms.settings import AlarmSettings
-from callbridged.login_rates import Summary
+from callbridged.logins.login_rates import Summary
 from tests.callbridged.alarms.conditions import ONE, TWO
-from tests.callbridged.test_refusals import read as refused
+from tests.callbridged.links.test_refusals import read as refused
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 LOST = StepFailure(Step.ACTIVE, Reason.LINK_LOST, "It was lost.", "The log of xmppd may say why.")

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bridgewire.steps import Reason, Step
 from callbridged.alarms.alarm import Kind, Severity
-from callbridged.link_interface import State
+from callbridged.links.link_interface import State
 from callbridged.web.access import Role
 from callbridged.web.pages import flow, view
 from callbridged.web.pages.form import KEYS

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from callbridged.login_rates import LoginRates
+from callbridged.logins.login_rates import LoginRates
 from callbridged.web.pages.plots import Counts, Sample, draw, samples
 from daemonkit.login_record import LoginRecord
 

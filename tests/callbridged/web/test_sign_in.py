@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callbridged.events import ADMIN_PAUSED, ADMIN_REFUSED, ADMIN_SIGNED_IN
-from callbridged.guessing import FAILED_LOGINS
+from callbridged.logins.guessing import FAILED_LOGINS
 from callbridged.web.basic import LIFETIME as REMEMBERED_FOR
 from callbridged.web.guard import NETWORK_LIMITS
 from callbridged.web.sessions import MAX_PER_ACCOUNT, MAX_SESSIONS
