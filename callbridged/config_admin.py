@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from daemonkit.files import others_may_read
 from daemonkit.ini import Section
 from daemonkit.listen import parse_local_listen
 
@@ -45,6 +46,12 @@ def read_admin(section: Section) -> AdminSettings:
     )
     if admin.session_idle > admin.session_lifetime:
         section.fault("session_idle", "it is longer than session_lifetime. Make it shorter.")
+    if admin.listen and others_may_read(admin.users_file):
+        section.warn(
+            "users_file",
+            f"everybody may read {admin.users_file}, which has hashes of passwords in it: run "
+            f"chmod o= {admin.users_file}, and make it belong to the daemon's user or group.",
+        )
     if admin.listen and (missing := missing_libraries()):
         section.fault(
             "listen",

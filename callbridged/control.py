@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bridgewire.sasl import WireFault
@@ -22,9 +22,16 @@ MAX_LISTED = 1000
 
 
 def commands(
-    bridge: Bridge, settings: Settings, status: Callable[[], object], alarms: Alarms
+    bridge: Bridge,
+    settings: Settings,
+    status: Callable[[], object],
+    alarms: Alarms,
+    was_reset: Callable[[Sequence[str]], None] = lambda _: None,
 ) -> Mapping[str, Callable[[dict[str, Any]], object]]:
-    """Answer the commands by name; each takes the arguments and answers something for JSON."""
+    """Answer the commands by name; each takes the arguments and answers something for JSON.
+
+    ``was_reset`` hears which settings are as in the ini file again.
+    """
 
     async def reload(_: dict[str, Any]) -> object:
         """The configuration is read again; the answer says how that ended."""
@@ -36,9 +43,12 @@ def commands(
         ``settings``: the keys.
         """
         try:
-            return (await settings.reset(map(str, arguments["settings"]))).as_json()
+            outcome = await settings.reset(map(str, arguments["settings"]))
         except SettingsFault as fault:
             raise CommandError(f"nothing was changed: {fault}") from None
+        if outcome.changed:
+            was_reset(outcome.changed)
+        return outcome.as_json()
 
     async def reconnect(_: dict[str, Any]) -> object:
         """Each link that is up gives way to a newer one; the answer says how that went."""

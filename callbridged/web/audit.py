@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -136,10 +136,15 @@ class Audit:
 
     def accounts_changed(self, changes: Mapping[str, str]) -> None:
         """The administrators' file has changed, account -> how: by root, with an editor or not."""
-        entry = self._add("changed", "root", "", "administrators", changes)
-        self.log.info(
-            ADMIN_CHANGED, user="root", peer="this host", what="administrators", values=entry.shown
-        )
+        self._changed_here("administrators", changes)
+
+    def settings_reset(self, names: Iterable[str]) -> None:
+        """These settings are as in the ini file again, by `callbridgectl config reset`."""
+        self._changed_here("settings", dict.fromkeys(names, "as in the ini file"))
+
+    def _changed_here(self, what: str, values: Mapping[str, str]) -> None:
+        entry = self._add("changed", "root", "", what, values)
+        self.log.info(ADMIN_CHANGED, user="root", peer="this host", what=what, values=entry.shown)
 
     def _add(
         self,

@@ -150,6 +150,10 @@ class ConfigTests(ConfigTestCase):
         admin = self.load(admin="listen = tcp:8443\nusers_file = admins\n").admin
         self.assertEqual(admin.listen, ("tcp:8443:interface=127.0.0.1",))
         self.assertEqual(admin.users_file, self.directory / "admins")
+        (self.directory / "admins").touch(0o644)
+        (warning,) = self.load(admin="listen = tcp:8443\nusers_file = admins\n").warnings
+        self.assertIn("everybody may read", warning)
+        (self.directory / "admins").unlink()
         found = self.faults(
             admin="listen = 8443\nprivate_key = callbridge.key\nsession_idle = 30s\n"
         )

@@ -57,15 +57,15 @@ class XmppConfiguration:
         version = self._settings.version
         if call.if_match is not None and version not in call.if_match:
             raise _conflict()
-        values = to_keys(call.body)
-        if not values:
+        values, at_once = to_keys(call.body), call.body.get(AT_ONCE.name, False)
+        if not values and not at_once:
             return Answer(etag=version)
         before = self._shown()
         try:
             await self._settings.change(
                 values,
                 version=None if call.if_match is None else version,
-                at_once=call.body.get(AT_ONCE.name, False),
+                at_once=at_once,
             )
         except Conflict:
             raise _conflict() from None

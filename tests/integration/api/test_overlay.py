@@ -124,6 +124,9 @@ class RestartTests(OverlayCase):
         self.wait_links(address)
         said = self.bridge.command("config", "reset", "server_address").stdout
         self.assertIn("counts again: [callbridge] server_address.", said)
+        audited = json.loads(self.bridge.command("audit", "--json").stdout)[-1]
+        self.assertEqual((audited["who"], audited["what"]), ("root", "settings"))
+        self.assertEqual(audited["values"], {"[callbridge] server_address": "as in the ini file"})
         self.wait_links(*self.addresses)
         self.put(serverAddressOverride=address)
         self.wait_links(address)

@@ -84,10 +84,12 @@ class XmppTests(ObjectCase):
         self.run_it(self.change, {"serverAddressOverride": "", "replaceImmediately": False})
         self.assertEqual(self.settings.at_once, [True, False])
         self.assertEqual(self.settings.values["server_address"], "")
+        self.run_it(self.change, {"replaceImmediately": "true"})  # of an earlier change
+        self.assertEqual(self.settings.at_once, [True, False, True])
 
     def test_nothing(self) -> None:
         """Who sends nothing changes nothing, as with CMS."""
-        for body in ({}, {"replaceImmediately": "true"}):
+        for body in ({}, {"replaceImmediately": "false"}):
             self.assertEqual(self.run_it(self.change, body).etag, "v1")
         self.assertEqual(self.audit.entries, [])
 
