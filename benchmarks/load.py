@@ -36,25 +36,29 @@ class Load:
 
     def run(self) -> None:
         end = time.monotonic() + self.seconds
-        threads = [threading.Thread(target=self.repeat, args=(one, end)) for one in self.users]
+        # An address for each: of one alone the kernel would soon have to look for free ports.
+        threads = [
+            threading.Thread(target=self.repeat, args=(one, f"127.1.0.{number % 250 + 1}", end))
+            for number, one in enumerate(self.users)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
 
-    def repeat(self, user: str, end: float) -> None:
+    def repeat(self, user: str, address: str, end: float) -> None:
         who = Credentials(user, self.password)
         while (began := time.monotonic()) < end:
             try:
-                fault = self.log_in(who)
+                fault = self.log_in(who, address)
             except OSError as error:
                 fault = repr(error)
             ended = time.monotonic()
             self.done.append((ended, ended - began, fault))
 
-    def log_in(self, who: Credentials) -> str | None:
+    def log_in(self, who: Credentials, address: str) -> str | None:
         """From connect to the bound resource; the fault, or None."""
-        client = Client(self.target, "STARTTLS")
+        client = Client(self.target, "STARTTLS", address)
         try:
             client.secure()
             client.open()
