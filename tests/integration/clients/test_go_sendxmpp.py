@@ -50,6 +50,8 @@ class GoSendxmppTests(OverTcp, ClientTestCase):
                 mark = listener.mark()
                 listener.start()
                 jid = listener.wait_for(BOUND, mark)[1]
+                # It keeps its token before this; the one that writes to it has the same file.
+                listener.wait_for(rf"<presence[^>]*from=['\"]{re.escape(jid)}", mark)
                 run = self.execute(transport, cable, PASSWORD, jid, typed=f"round {number}")
                 self.assertEqual(run.returncode, 0, run.stdout)
                 listener.wait_for(rf"Z {self.user}@example\.com: round {number}", mark)
