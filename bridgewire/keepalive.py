@@ -12,6 +12,19 @@ from twisted.words.xish.domish import Element
 from bridgewire.iq import RequestFailed
 
 
+def measured(
+    clock: IReactorTime, answer: Deferred[Element], told: Callable[[float], None]
+) -> Deferred[Element]:
+    """Let ``told`` know after how many seconds the answer has come; not where none does."""
+    asked_at = clock.seconds()
+
+    def came(element: Element) -> Element:
+        told(clock.seconds() - asked_at)
+        return element
+
+    return answer.addCallback(came)
+
+
 class Keepalive:
     """Pings after ``interval`` seconds without a word; calls ``dead`` if no answer comes.
 

@@ -153,14 +153,14 @@ def make_service(reactor: Any, config: Config, load: Load, log: Log | None = Non
     daemon = LoggedService(log)
     recent.setServiceParent(daemon)  # the first, so that it hears all others
     own_ports: list[IService] = [MetricsService(reactor, bridge, reload, alarms)]
-    asked = partial(commands, bridge, settings, status, alarms)
+    make_commands = partial(commands, bridge, settings, status, alarms)
     if config.admin.listen:
         # With the libraries of callbridge-xmpp[admin], which nothing else needs.
         from callbridged.web.service import AdminService
 
         admin = AdminService(reactor, bridge, settings, alarms, recent, status)
         own_ports.append(admin)
-        asked = partial(asked, was_reset=admin.audit.settings_reset)
+        make_commands = partial(make_commands, was_reset=admin.audit.settings_reset)
     of_ports = (text for one in bridge.ports.values() for text in one.identity.warnings)
     for one in (
         reload,
@@ -168,7 +168,7 @@ def make_service(reactor: Any, config: Config, load: Load, log: Log | None = Non
         bridge,
         alarms,
         *own_ports,
-        ControlService(reactor, config.callbridge.control_socket, asked()),
+        ControlService(reactor, config.callbridge.control_socket, make_commands()),
         pulse,
         Readiness(reactor, bridge.links.first_attempt, pulse),
     ):

@@ -20,7 +20,7 @@ from bridgewire import tls
 from bridgewire.certificates import check_server_names, names
 from bridgewire.handshake import component_digest
 from bridgewire.iq import RequestError, RequestFailed, Requests, ping
-from bridgewire.keepalive import Keepalive
+from bridgewire.keepalive import Keepalive, measured
 from bridgewire.limits import BEFORE_LOGIN, SERVER_LINK
 from bridgewire.namespaces import COMPONENT, PING, STREAMS
 from bridgewire.parser import StreamFault
@@ -227,14 +227,11 @@ class Registration:
     # Watching
 
     def _ping(self) -> Deferred[Element]:
-        asked_at = self._clock.seconds()
         answer = self.request(ping(self.component, self.domain), self.settings.ping_timeout)
-        return answer.addCallback(self._measured, asked_at)
+        return measured(self._clock, answer, self._answered)
 
-    def _measured(self, answer: Element, asked_at: float) -> Element:
-        seconds = self._clock.seconds() - asked_at
+    def _answered(self, seconds: float) -> None:
         self._guarded(lambda link: self._delegate.link_answered(link, seconds))
-        return answer
 
     def _pinged(self, _: object) -> None:
         settings = self.settings

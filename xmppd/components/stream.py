@@ -17,7 +17,7 @@ from twisted.words.xish.domish import Element
 from bridgewire import naming, tls
 from bridgewire.iq import Requests, ping
 from bridgewire.jid import InvalidFormat, parse_jid
-from bridgewire.keepalive import Keepalive
+from bridgewire.keepalive import Keepalive, measured
 from bridgewire.limits import BEFORE_LOGIN, COMPONENT_LINK
 from bridgewire.namespaces import COMPONENT, CONTENT, ERRORS, STREAM_ERRORS, STREAMS
 from bridgewire.parser import StreamFault
@@ -311,13 +311,8 @@ class ComponentStream:
     def ping(self) -> Deferred[Element]:
         """Ask whether it is alive; fails after ``ping_timeout``."""
         request = ping(self.domain, self.host)
-        asked_at = self._all.clock.seconds()
         answer = self._requests.request(request, self._all.times.ping_timeout)
-        return answer.addCallback(self._answered, asked_at)
-
-    def _answered(self, answer: Element, asked_at: float) -> Element:
-        self._all.round_trip(self._all.clock.seconds() - asked_at)
-        return answer
+        return measured(self._all.clock, answer, self._all.round_trip)
 
     @property
     def congested(self) -> bool:

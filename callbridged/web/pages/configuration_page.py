@@ -20,7 +20,7 @@ from callbridged.web.pages.form import (
     other_faults,
     typed_values,
 )
-from callbridged.web.pages.frame import Frame, SessionPage, query, redirect
+from callbridged.web.pages.frame import FormPage, Frame, query, redirect
 from callbridged.web.pages.look import Look
 from callbridged.web.pages.render import markup
 from callbridged.web.pages.tested import make_tested
@@ -33,10 +33,8 @@ _WHAT = "Configuration > General"
 _NOTICES = {"saved": "good", "was-reset": "good", "unchanged": "calm"}
 
 
-class ConfigurationPage(SessionPage):
+class ConfigurationPage(FormPage):
     """``/configuration``"""
-
-    methods = (b"GET", b"HEAD", b"POST")
 
     def __init__(self, frame: Frame, look: Look) -> None:
         super().__init__(frame)

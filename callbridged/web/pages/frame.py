@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -74,7 +75,7 @@ class Frame:
         return self.render(request, "error", session, page="error", sentence=sentence)
 
 
-class HtmlPage(Page):
+class HtmlPage(Page, ABC):
     """One page; what it answers may take its time."""
 
     log = Logger()
@@ -88,9 +89,9 @@ class HtmlPage(Page):
         detach(self._finish(request), self.log, "answering with a page")
         return NOT_DONE_YET
 
+    @abstractmethod
     async def answer(self, request: Request) -> bytes:
         """Answer the body. Raises Denied, and ApiFailure for a form that cannot be read."""
-        raise NotImplementedError
 
     async def _finish(self, request: Request) -> None:
         gone: list[object] = []
@@ -126,19 +127,32 @@ class SessionPage(HtmlPage):
             to = request.path.decode("ascii", "replace").strip("/")
             had_one = COOKIE.encode() in request.received_cookies
             return redirect(request, "/sign-in", to=to, notice="expired" if had_one else "")
+        return await self.serve(request, session)
+
+    async def serve(self, request: Request, session: Session) -> bytes:
+        """Answer the body, by whichever method it is asked for."""
+        return await self.get(request, session)
+
+    @abstractmethod
+    async def get(self, request: Request, session: Session) -> bytes:
+        """Answer the body of the page."""
+
+
+class FormPage(SessionPage):
+    """A page with a form, which comes back to it."""
+
+    methods = (b"GET", b"HEAD", b"POST")
+
+    async def serve(self, request: Request, session: Session) -> bytes:
         if request.method != b"POST":
             return await self.get(request, session)
         form = read_form(request)
         self.access.check_form(request, session, form.get("csrf"))
         return await self.post(request, session, form)
 
-    async def get(self, request: Request, session: Session) -> bytes:
-        """Answer the body of the page."""
-        raise NotImplementedError
-
+    @abstractmethod
     async def post(self, request: Request, session: Session, form: Mapping[str, str]) -> bytes:
         """Do what a form says, whose token is right and whose sender may change things."""
-        raise NotImplementedError
 
 
 class Nowhere(HtmlPage):
