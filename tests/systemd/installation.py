@@ -52,13 +52,14 @@ class Installation(TwoHosts):
         (entry,) = json.loads(self.edge.run("xmppctl --json status"))["callbridges"]
         return entry
 
-    def await_link(self, after: str = "") -> dict[str, Any]:
-        """Once logins are served; ``after``: by another link than the one that began then."""
+    def await_link(self, after: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Once logins are served; ``after``: by another link than that one."""
+        former = (after["peer"], after["since"]) if after else None
 
         def probe() -> dict[str, Any] | None:
             with contextlib.suppress(AssertionError):  # xmppd may not be there
                 entry = self.link()
-                if entry["mechanisms"] and entry["since"] != after:
+                if entry["mechanisms"] and (entry["peer"], entry["since"]) != former:
                     return entry
             return None
 

@@ -16,11 +16,11 @@ class ServiceTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.site = installation()
         self.services = ((self.site.edge, "xmppd"), (self.site.inside, "callbridged"))
-        self.since = self.site.await_link()["since"]
+        self.before = self.site.await_link()
 
     def works_again(self) -> None:
         """There is another link, and it carries a login."""
-        self.site.await_link(after=self.since)
+        self.site.await_link(after=self.before)
         login = self.site.log_in()
         self.assertTrue(login.ok, login)
 
@@ -56,13 +56,13 @@ class ServiceTests(SynchronousTestCase):
             host.run(f"kill -9 $(systemctl show --property=MainPID --value {daemon})")
             self.restarted(host, daemon, before)
             self.works_again()
-            self.since = self.site.link()["since"]
+            self.before = self.site.link()
 
     def test_stuck(self) -> None:
         """A daemon that does nothing any more is killed by the watchdog, and started again."""
         for host, daemon in self.services:
             self.adjust(host, daemon, "WatchdogSec=2s")
-        self.since = self.site.await_link(after=self.since)["since"]
+        self.before = self.site.await_link(after=self.before)
         before = [host.show(daemon, "NRestarts") for host, daemon in self.services]
         for host, daemon in self.services:
             host.run(f"systemctl kill --signal=STOP {daemon}")
@@ -76,7 +76,7 @@ class ServiceTests(SynchronousTestCase):
         for host, _daemon in self.services:
             host.reboot()
             self.works_again()
-            self.since = self.site.link()["since"]
+            self.before = self.site.link()
 
     def test_status(self) -> None:
         """`systemctl status` says in a line what the daemon does."""
@@ -107,7 +107,7 @@ class ServiceTests(SynchronousTestCase):
             host.run(f"sed -i 's/^privat_key/private_key/' {path}")
             host.run(f"systemctl restart {daemon}")
             self.works_again()
-            self.since = self.site.link()["since"]
+            self.before = self.site.link()
 
     def test_sandbox(self) -> None:
         """systemd itself calls the units, as they run, safe."""

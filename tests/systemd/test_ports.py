@@ -19,7 +19,7 @@ class RestartTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.site = installation()
-        self.since = self.site.await_link()["since"]
+        self.before = self.site.await_link()
         self.clients: list[RawStream] = []
 
     def come(self) -> None:
@@ -47,5 +47,5 @@ class RestartTests(SynchronousTestCase):
             client.read_until("<stream:stream ")
         self.assertNotEqual(edge.show("xmppd", "MainPID"), before)
         self.assertGreater(len(self.clients), 60)
-        self.site.await_link(after=self.since)
+        self.site.await_link(after=self.before)
         print(f"\nxmppd was restarted: {len(self.clients)} clients came, none was refused")

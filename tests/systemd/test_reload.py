@@ -50,7 +50,7 @@ class ReloadTests(SynchronousTestCase):
         self.assertEqual(self.site.link(), self.before)
         self.assertNotIn(name, self.before["certificate"])
         self.site.inside.run("callbridgectl reconnect")
-        after = self.site.await_link(after=self.before["since"])
+        after = self.site.await_link(after=self.before)
         self.assertIn(f"issued by CN={name}", after["certificate"])
 
     def test_unusable(self) -> None:

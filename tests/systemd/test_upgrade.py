@@ -18,7 +18,7 @@ class PackageTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.site = installation()
-        self.since = self.site.await_link()["since"]
+        self.before = self.site.await_link()
         self.both = ((self.site.edge, "xmppd"), (self.site.inside, "callbridged"))
 
     def test_newer(self) -> None:
@@ -32,7 +32,7 @@ class PackageTests(SynchronousTestCase):
         )
         stream = self.log_in()
         self.site.inside.install(newer(), COMMON, "callbridged")
-        self.site.await_link(after=self.since)
+        self.site.await_link(after=self.before)
         stream.send("<iq type='get' id='p' to='example.com'><ping xmlns='urn:xmpp:ping'/></iq>")
         stream.read_until("<iq[^>]*type='result'[^>]*>")
         with ThreadPoolExecutor(1) as thread:

@@ -26,7 +26,7 @@ class WebTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.site = installation()
         self.inside = self.site.inside
-        self.since = self.site.await_link()["since"]
+        self.before = self.site.await_link()
 
     def switch_on(self, host: Host, daemon: str, section: str, port: int) -> None:
         """As the guide says it, for the time of the test. The daemon is not started anew."""
@@ -54,7 +54,7 @@ class WebTests(SynchronousTestCase):
         self.switch_on(self.inside, "callbridged", "admin", 8443)
         self.add_anna()
         self.inside.run("systemctl restart callbridged")
-        self.since = self.site.await_link(after=self.since)["since"]
+        self.before = self.site.await_link(after=self.before)
         [link] = json.loads(self.ask("/system/status"))["links"]
         self.assertEqual((link["target"], link["state"]), (f"{SERVER}:5223", "registered"))
 
@@ -62,7 +62,7 @@ class WebTests(SynchronousTestCase):
         override = f"serverAddressOverride={SERVER}"
         self.ask("/system/configuration/xmpp", "--request PUT", f"--data {override}")
         self.inside.run("systemctl restart callbridged")
-        self.since = self.site.await_link(after=self.since)["since"]
+        self.before = self.site.await_link(after=self.before)
         self.assertRegex(
             self.inside.run("callbridgectl config"), rf"server_address +{SERVER} +overlay"
         )
