@@ -5,7 +5,8 @@ In turns they are watched and not: the web page's live stream is open ten times,
 both daemons are read each second. The turns are short and alternate, so that what else the machine
 does falls on both alike. Prints the rates, their ratio, and the CPU time per login of each daemon.
 ``--browsers chromium`` opens the page in ten tabs of a real Chromium, each with a session of its
-own; it needs CPU itself, on the same machine. Bounded: some minutes.
+own. Who watches has another machine; here it has what this one's logins leave, by its priority,
+and what each tab has drawn is counted. ``--beside``: it competes with them. Bounded: some minutes.
 """
 
 from __future__ import annotations
@@ -23,7 +24,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from benchmarks.figures import cpu_seconds, machine, print_table
+from benchmarks.figures import (
+    cpu_seconds,
+    machine,
+    print_table,
+    session_cpu_seconds,
+    yield_cpu,
+)
 from benchmarks.measure import WARM_UP, Place, start
 from callbridged.web.accounts import hash_password
 from callbridged.web.admins_store import AdminsStore
@@ -80,13 +87,18 @@ class Readers:
 
 
 class Tabs:
-    """A real Chromium that shows the page in so many tabs, beside what scrapes."""
+    """A real Chromium that shows the page in so many tabs, beside what scrapes.
 
-    def __init__(self, site: Site, url: str, tabs: int, more: Watching) -> None:
+    ``beside``: it has as much right to the CPUs as the daemons.
+    """
+
+    def __init__(self, site: Site, url: str, tabs: int, more: Watching, beside: bool) -> None:
         self._more = more
         self._url = url
         self._browser = Chromium(site.directory / "chromium", site.ca.certificate_path, ())
         self._browser.start()
+        if not beside:
+            yield_cpu(self._browser.pid)
         self._pages = [self._browser.page() for _ in range(tabs)]
         for page in self._pages:
             page.goto(f"{url}/sign-in")
@@ -101,11 +113,15 @@ class Tabs:
         self._more.on()
         for page in self._pages:
             page.goto(f"{self._url}/status")
+            page.evaluate("window.drawn = 0; addEventListener('sample', () => drawn++); 0")
+        self._used = session_cpu_seconds(self._browser.pid)
 
     def off(self) -> str:
+        used = session_cpu_seconds(self._browser.pid) - self._used
+        drawn = [page.evaluate("drawn") for page in self._pages]
         for page in self._pages:
             page.goto("about:blank")
-        return self._more.off()
+        return f"{self._more.off()}, drawn by each tab {drawn}, CPU seconds {used:.2f}"
 
     def close(self) -> None:
         self._browser.kill()
@@ -196,6 +212,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=6.0, help="of each turn, at most 60")
     parser.add_argument("--browsers", choices=("readers", "chromium"), default="readers")
     parser.add_argument("--number", type=int, default=10, help="of browsers")
+    parser.add_argument("--beside", action="store_true", help="Chromium competes for the CPUs")
     options = parser.parse_args()
     options.seconds = min(options.seconds, 60.0)
     users = [f"user{number}" for number in range(options.at_once)]
@@ -218,7 +235,7 @@ def main() -> int:
         watching: Watching = readers
         if real:
             url = f"https://127.0.0.1:{ports['admin']}"
-            tabs = Tabs(site, url, options.number, readers)
+            tabs = Tabs(site, url, options.number, readers, options.beside)
             stack.callback(tabs.close)
             watching = tabs
         place = Place(
