@@ -32,7 +32,6 @@ from callbridged.events import (
     LINKS_STAY,
     OFFER_TAKEN,
 )
-from callbridged.links.dialer import cancel
 from callbridged.links.link_interface import State
 from callbridged.metrics_port import MetricsService
 from callbridged.settings import Load, Settings
@@ -45,6 +44,7 @@ from daemonkit.logging.recent import RecentEvents
 from daemonkit.logging.service import LoggedService
 from daemonkit.notify import notify
 from daemonkit.pulse import Pulse
+from daemonkit.tasks import cancel
 from daemonkit.units import rough_duration
 
 #: Seconds after which systemd is not kept waiting for the first attempt: a name server or an XMPP

@@ -1,4 +1,4 @@
-"""Letting work go on its own: the single spelling for a Deferred that nobody waits for."""
+"""Work and calls in the background: a Deferred that nobody waits for, and what is called later."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -25,3 +26,9 @@ def detach(
             log.failure("{what} failed", failure=failure, what=what)
 
     return deferred.addErrback(failed)
+
+
+def cancel(call: IDelayedCall | None) -> None:
+    """Take a call back, if there is one that has not happened."""
+    if call is not None and call.active():
+        call.cancel()

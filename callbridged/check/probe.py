@@ -19,10 +19,9 @@ from callbridged.check.running import Running
 from callbridged.check.trace import Trace
 from callbridged.links.clocks import ask_skew, describe_skew
 from callbridged.links.connect import connect
-from callbridged.links.dialer import AddressLookup, cancel
 from callbridged.links.discovery import Target
 from callbridged.links.dns import is_literal
-from callbridged.links.link_interface import ActiveLink, LinkSettings
+from callbridged.links.link_interface import ActiveLink, AddressLookup, LinkSettings
 from callbridged.links.refusals import (
     LOST_REGISTERED,
     LOST_REGISTERING,
@@ -31,6 +30,7 @@ from callbridged.links.refusals import (
     SLOW_SECURING,
 )
 from callbridged.links.registration import Registration
+from daemonkit.tasks import cancel
 
 #: Seconds that a server may take to hang up, once there is nothing more to learn from it.
 FAREWELL = 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from cryptography import x509
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -22,45 +22,17 @@ from callbridged.links.connect import connect
 from callbridged.links.discovery import Target
 from callbridged.links.dns import is_literal
 from callbridged.links.link import LinkMachine
-from callbridged.links.link_interface import LinkDelegate, LinkInputs, LinkSettings, State
+from callbridged.links.link_interface import LinkInputs, LinkOwner, LinkSettings, State
 from callbridged.links.progress import Progress
 from callbridged.links.registration import Registration
 from callbridged.links.retry import Memory
+from daemonkit.tasks import cancel
 from daemonkit.units import format_duration
 
 T = TypeVar("T")
 
 #: Seconds that logins under way get when a link is closed on purpose.
 DRAIN_TIMEOUT = 10.0
-
-
-class AddressLookup(Protocol):
-    """Of `callbridged.links.dns.Resolver`, what is needed here."""
-
-    async def addresses(self, host: str) -> list[str]:
-        """Answer at least one IP address, or raise StepFailure."""
-
-
-class LinkOwner(Protocol):
-    """Whoever decides which links there are."""
-
-    settings: LinkSettings
-    delegate: LinkDelegate
-    resolver: AddressLookup
-    #: Shown to servers by links without a token of their own, to take the place of former ones.
-    token: str
-
-    def rediscover(self) -> Deferred[None]:
-        """Ask anew which targets there are; fires in the end, whatever came of it."""
-
-    def reached(self, step: Step, target: str, text: str) -> None:
-        """A step succeeded."""
-
-    def changed(self) -> None:
-        """A link is in another state."""
-
-    def finished(self, link: Link) -> None:
-        """The link is over and its connection closed."""
 
 
 class Link:
@@ -351,9 +323,3 @@ def _shown(certificate: x509.Certificate | None) -> dict[str, str] | None:
         "not_before": certificate.not_valid_before_utc.isoformat(),
         "not_after": certificate.not_valid_after_utc.isoformat(),
     }
-
-
-def cancel(call: IDelayedCall | None) -> None:
-    """Take a call back, if there is one that has not happened."""
-    if call is not None and call.active():
-        call.cancel()

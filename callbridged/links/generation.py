@@ -10,9 +10,8 @@ from twisted.internet.defer import TimeoutError as GaveUp
 from twisted.internet.interfaces import IReactorTime
 
 from bridgewire.steps import Reason
-from callbridged.links.dialer import AddressLookup
 from callbridged.links.discovery import Discovery, Found
-from callbridged.links.link_interface import LinkSettings
+from callbridged.links.link_interface import AddressLookup, LinkSettings
 from callbridged.links.links import Links
 from daemonkit.hosts import HostPort
 

@@ -1,19 +1,22 @@
-"""The words around a link: its settings, its states, its inputs, and who uses it."""
+"""The words around a link: its settings, its states, its inputs, who has it and who uses it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.words.xish.domish import Element
 
 from bridgewire.certificates import Policy
-from bridgewire.steps import StepFailure
+from bridgewire.steps import Step, StepFailure
 from bridgewire.tls import Connections
 from callbridged.links.discovery import Target
+
+if TYPE_CHECKING:
+    from callbridged.links.dialer import Link
 
 
 class State(StrEnum):
@@ -204,3 +207,32 @@ class LinkDelegate(Protocol):
 
     def link_lost(self, link: ActiveLink) -> None:
         """``link`` can be used no longer. Called once for each one that was registered."""
+
+
+class AddressLookup(Protocol):
+    """Of `callbridged.links.dns.Resolver`, what is needed here."""
+
+    async def addresses(self, host: str) -> list[str]:
+        """Answer at least one IP address, or raise StepFailure."""
+
+
+class LinkOwner(Protocol):
+    """Whoever decides which links there are."""
+
+    settings: LinkSettings
+    delegate: LinkDelegate
+    resolver: AddressLookup
+    #: Shown to servers by links without a token of their own, to take the place of former ones.
+    token: str
+
+    def rediscover(self) -> Deferred[None]:
+        """Ask anew which targets there are; fires in the end, whatever came of it."""
+
+    def reached(self, step: Step, target: str, text: str) -> None:
+        """A step succeeded."""
+
+    def changed(self) -> None:
+        """A link is in another state."""
+
+    def finished(self, link: Link) -> None:
+        """The link is over and its connection closed."""

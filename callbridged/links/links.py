@@ -1,41 +1,32 @@
-"""How many links, to which targets, and when to look for others."""
+"""How many links, and to which targets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from random import Random, SystemRandom
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IDelayedCall
-from twisted.logger import Logger
-from twisted.python.failure import Failure
 
-from bridgewire.steps import Reason, Step, StepFailure
+from bridgewire.steps import Step, StepFailure
 from callbridged.links.clocks import describe_skew
-from callbridged.links.dialer import AddressLookup, Link, cancel
-from callbridged.links.discovery import Candidate, Discovery, Found, Target, settle, wanted
-from callbridged.links.link_interface import LinkDelegate, LinkSettings, State
-from callbridged.links.progress import Progress
+from callbridged.links.dialer import Link
+from callbridged.links.discovery import Candidate, Discovery, Target, wanted
+from callbridged.links.link_interface import AddressLookup, LinkDelegate, LinkSettings
 from callbridged.links.renewal import Renewals, Renewed
 from callbridged.links.retry import Backoff, Journal, Memory
-from daemonkit.units import format_duration
-
-#: Bounds, in seconds, on what a TTL says about when to ask the DNS again.
-REFRESH_MINIMUM = 30.0
-REFRESH_MAXIMUM = 3600.0
+from callbridged.links.targets import Targets
+from daemonkit.tasks import cancel
 
 
 class Links(Service):
     """Holds links to as many targets as wanted, for as long as it runs.
 
     Asks where the XMPP servers are when it starts, before every repeated attempt of a link, and
-    when the answer's time to live is over. Only a successful answer changes anything.
+    when the answer's time to live is over (`Targets`).
     """
-
-    log = Logger()
 
     def __init__(
         self,
@@ -71,37 +62,33 @@ class Links(Service):
         self._on_change = on_change
         self._reactor = reactor
         self.resolver = resolver
-        self._discovery = discovery
         self._on_step = on_step
         self._random = random or SystemRandom()
-        self._targets: list[Target] = []
+        self._targets = Targets(
+            reactor,
+            discovery,
+            self._new_memory(settings.domain),
+            reached=lambda step, text: self.reached(step, self.settings.domain, text),
+            failed=lambda failure: self.delegate.link_failed(None, failure),
+            changed=self.changed,
+        )
         self._links: dict[Target, Link] = {}
         self._leaving: set[Link] = set()
         self._renewals = Renewals(self._new_successor, self._replace)
         self._memories: dict[Target, Memory] = {}
-        self._memory = self._new_memory(settings.domain)
-        self._said: tuple[tuple[Step, str], ...] = ()
-        self._progress = Progress()
-        self._since = datetime.now(UTC)
-        self._discovering: Deferred[None] | None = None
-        self._discover_again = False
         self._waiters: list[Deferred[None]] = []
-        self._refresh_call: IDelayedCall | None = None
         self._update_call: IDelayedCall | None = None
         self._stopped: Deferred[None] | None = None
 
     def startService(self) -> None:
         super().startService()
-        self._since = datetime.now(UTC)
-        self._discover()
+        self._targets.start()
 
     def stopService(self) -> Deferred[None]:
         """Close all links, with time for the logins under way; fires when all are closed."""
         super().stopService()
-        cancel(self._refresh_call)
         cancel(self._update_call)
-        if self._discovering is not None:
-            self._discovering.cancel()
+        self._targets.stop()
         self._renewals.stop()
         for link in list(self._links.values()):
             link.stop()
@@ -125,16 +112,11 @@ class Links(Service):
         self.settings = settings
         self.limit = limit
         self.resolver = resolver
-        self._discovery = discovery
-        for memory in (self._memory, *self._memories.values()):
+        for memory in (self._targets.memory, *self._memories.values()):
             memory.backoff.set(settings.retry_initial, settings.retry_max)
-        if not self.running:
-            return
-        self.hurry()
-        if self._discovering is None:
-            self._discover()
-        else:  # what is asked for now may be out of date
-            self._discover_again = True
+        if self.running:
+            self.hurry()
+        self._targets.use(discovery)
 
     def retire(self, successor: str) -> Deferred[Any]:
         """Go on, until others take the place of these: they will show ``successor``.
@@ -171,36 +153,17 @@ class Links(Service):
         ``address``, ``tls`` and ``last_error`` are None where there is none.
         """
         if self._links:
-            place = {target: index for index, target in enumerate(self._targets)}
+            place = {target: index for index, target in enumerate(self._targets.known)}
             links = sorted(
                 self._links.values(), key=lambda link: place.get(link.target, len(place))
             )
             return [self._status(link) for link in links]
-        if self._targets or not self.running:
-            return []
-        failure = self.discovery_error
-        return [
-            {
-                "target": "",
-                "address": None,
-                "state": str(State.RESOLVING if self._discovering else State.WAITING),
-                "since": self._since.isoformat(timespec="seconds"),
-                "tls": None,
-                "last_error": failure.as_json() if failure else None,
-                "certificate": None,
-                "clock_skew": None,
-                "secret_in_use": None,
-                "ready": False,
-                "steps": self._progress.as_json(),
-                "newer": None,
-                "newer_steps": [],
-            }
-        ]
+        return [] if self._targets.known or not self.running else [self._targets.status()]
 
     def _status(self, link: Link) -> dict[str, object]:
         """A link with what is said of its successor; its failure, where it has none of its own."""
-        own = link.status()
-        status = {**own, "steps": [*self._progress.as_json(), *link.progress.as_json()]}
+        found = self._targets.progress.as_json()
+        status = {**link.status(), "steps": [*found, *link.progress.as_json()]}
         newer = self._renewals.successors.get(link.target)
         if newer is None:
             return {**status, "newer": None, "newer_steps": []}
@@ -209,7 +172,7 @@ class Links(Service):
             **status,
             "last_error": status["last_error"] or failure,
             "newer": str(newer.state),
-            "newer_steps": [*self._progress.as_json(), *newer.progress.as_json()],
+            "newer_steps": [*found, *newer.progress.as_json()],
         }
 
     def warnings(self) -> list[str]:
@@ -221,7 +184,7 @@ class Links(Service):
     @property
     def discovery_error(self) -> StepFailure | None:
         """Why the last discovery failed; links to the targets of the one before it live on."""
-        return self._memory.journal.last
+        return self._targets.error
 
     @property
     def _attempted(self) -> bool:
@@ -244,8 +207,7 @@ class Links(Service):
         """Ask anew which targets there are; whoever comes while that goes on shares it."""
         waiter: Deferred[None] = Deferred()
         self._waiters.append(waiter)
-        if self._discovering is None:
-            self._discover()
+        self._targets.ask()
         return waiter
 
     def reached(self, step: Step, target: str, text: str) -> None:
@@ -272,72 +234,15 @@ class Links(Service):
             stopped.callback(None)
         self.changed()
 
-    # Which targets there are
-
-    def _discover(self) -> None:
-        cancel(self._refresh_call)
-        self._discovering = discovering = Deferred.fromCoroutine(self._find())
-        discovering.addErrback(self._broke).addBoth(self._discovered)
-
-    async def _find(self) -> None:
-        try:
-            found = await self._discovery.find()
-        except StepFailure as failure:
-            self._failed(failure)
-        else:
-            self._found(found)
-
-    def _broke(self, failure: Failure) -> None:
-        if self.running:
-            self.log.failure("Error in looking for XMPP servers", failure)
-            why = "An internal error."
-            self._failed(StepFailure(Step.SRV, Reason.PROTOCOL_ERROR, why, "See the log."))
-
-    def _failed(self, failure: StepFailure) -> None:
-        self._memory.journal.failed(failure)
-        self.delegate.link_failed(None, failure)
-        if failure.step is Step.SRV and not self._targets:
-            self._progress.begin()
-        self._since = datetime.now(UTC)
-        self._refresh_in(self._memory.backoff.failed(failure))
-
-    def _found(self, found: Found) -> None:
-        self._memory.backoff.registered()
-        self._memory.journal.recovered()
-        for step, text in found.said:
-            self._progress.passed(step, text, found.seconds if step is Step.SRV else None)
-        if found.said != self._said:
-            self._said = found.said
-            for step, text in found.said:
-                if step is Step.SRV:
-                    text += f" ({format_duration(found.seconds)})"
-                self._memory.journal.step(step, text)
-                self.reached(step, self.settings.domain, text)
-        self._targets = settle(self._targets, found.targets)
-        if found.ttl is not None:
-            self._refresh_in(min(max(found.ttl, REFRESH_MINIMUM), REFRESH_MAXIMUM))
-
-    def _refresh_in(self, seconds: float) -> None:
-        if self.running:
-            self._refresh_call = self._reactor.callLater(seconds, self._discover)
-
-    def _discovered(self, _: object) -> None:
-        self._discovering = None
-        if self._discover_again and self.running:
-            self._discover_again = False
-            self._discover()
-        else:
-            self.changed()
-
     # Which links to hold
 
     def _update(self) -> None:
         for target in [known for known in self._memories if known not in self._links]:
-            if target not in self._targets:
+            if target not in self._targets.known:
                 del self._memories[target]
-        for target in self._targets:
+        for target in self._targets.known:
             self._memories.setdefault(target, self._new_memory(self._subject(target)))
-        candidates = [self._candidate(target) for target in self._targets]
+        candidates = [self._candidate(target) for target in self._targets.known]
         chosen = wanted(candidates, self.limit)
         for target, link in list(self._links.items()):
             if target not in chosen and not link.stopping:
@@ -353,7 +258,7 @@ class Links(Service):
         self._renewals.update(self._links)
         if self._attempted and not self.first_attempt.called:
             self.first_attempt.callback(None)
-        if self._discovering is None:
+        if not self._targets.asking:
             # Only now, so that a link whose target is gone does not try once more.
             waiters, self._waiters = self._waiters, []
             for waiter in waiters:

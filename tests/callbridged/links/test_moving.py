@@ -16,7 +16,7 @@ from callbridged.links.generation import ANNOUNCE_TIMEOUT, Plan
 from callbridged.links.link_interface import ActiveLink
 from callbridged.links.moving import MovingLinks
 from daemonkit.hosts import HostPort
-from tests.callbridged.links.test_links import NO_RECORD, ONE, THREE, TWO, at
+from tests.callbridged.links.links_case import NO_RECORD, ONE, THREE, TWO, at
 from tests.callbridged.links.test_registration import Delegate
 from tests.callbridged.links.test_renewal import Slow
 from tests.callbridged.links.test_retry import Highest

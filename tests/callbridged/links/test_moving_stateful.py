@@ -15,7 +15,7 @@ from callbridged.links.generation import Plan
 from callbridged.links.moving import MovingLinks
 from daemonkit.hosts import HostPort
 from tests.callbridged import network
-from tests.callbridged.links.test_links import ONE, TWO, at
+from tests.callbridged.links.links_case import ONE, TWO, at
 from tests.callbridged.links.test_registration import Delegate
 from tests.callbridged.links.test_renewal_stateful import refuse
 from tests.callbridged.links.test_retry import Highest

@@ -13,7 +13,7 @@ from bridgewire.handshake import component_digest
 from bridgewire.steps import Reason
 from callbridged.links.link_interface import ActiveLink
 from callbridged.links.renewal import Renewed
-from tests.callbridged.links.test_links import ONE, TWO, LinksTestCase, at
+from tests.callbridged.links.links_case import ONE, TWO, LinksTestCase, at
 from tests.callbridged.links.test_registration import Delegate
 from tests.callbridged.network import HOSTS, Server, settings
 

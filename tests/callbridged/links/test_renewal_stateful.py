@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bridgewire.handshake import component_digest
 from callbridged.links.links import Links
 from tests.callbridged import network
-from tests.callbridged.links.test_links import ONE, TWO, at
+from tests.callbridged.links.links_case import ONE, TWO, at
 from tests.callbridged.links.test_registration import Delegate
 from tests.callbridged.links.test_retry import Highest
 from tests.callbridged.network import HOSTS, Network, Server, Zone
