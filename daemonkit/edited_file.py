@@ -33,4 +33,7 @@ class EditedFile:
     def change(self, make: Callable[[bytes], bytes]) -> None:
         """Put what ``make`` makes of its content in its place. What ``make`` raises is raised."""
         with directory_lock(self.path):
-            replace_file(self.path, make(self.read()), account=self._account)
+            content = make(self.read())
+            if len(content) > self._limit:  # nobody would read it any more
+                raise OSError(f"it would have more than {self._limit} octets")
+            replace_file(self.path, content, account=self._account)

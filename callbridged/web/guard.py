@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from callbridged.events import ADMIN_PAUSED
 from callbridged.logins.guessing import FAILED_LOGINS, Guess, Guessing, TooManyFailures
@@ -27,19 +28,21 @@ PATIENCE = 3.0
 
 
 class _Accounts(Guessing):
-    """Failures by account."""
+    """Failures by name, be it an account's or not."""
 
     def say_paused(self, username: str, network: str) -> None:
-        """Log that a pause begins."""
-        pause = format_duration(FAILED_LOGINS.pause)
-        self.log.warn(ADMIN_PAUSED, who=f"{username[:64]!r}", network=network, pause=pause)
+        """`Attempt` says it, who knows whether that is an account's name."""
 
 
 @dataclass
 class Attempt:
-    """One password that is tried. Say how it ended, once."""
+    """One password that is tried. Say how it ended, once.
+
+    ``account``: whose; empty where there is none. What was typed then may be a password.
+    """
 
     guard: Guard
+    account: str
     network: str
     guess: Guess
     turn: Turn | None
@@ -51,11 +54,14 @@ class Attempt:
 
     def failed(self) -> bool:
         """It was wrong. True where a pause begins, which is in the log then."""
-        begins = self.guess.ended("not-authorized")
-        if self.turn is not None and self.turn.failed():
-            self.guard.say_paused(self.network)
-            begins = True
-        return begins
+        of_name = self.guess.ended("not-authorized")
+        if of_name:
+            who = repr(self.account) if self.account else "an unknown name"
+            self.guard.say_paused(who, self.network, FAILED_LOGINS)
+        of_network = self.turn is not None and self.turn.failed()
+        if of_network:
+            self.guard.say_paused("everybody", self.network, NETWORK_LIMITS)
+        return of_name or of_network
 
     def over(self) -> None:
         """Nobody can say."""
@@ -67,12 +73,16 @@ class Attempt:
 class Guard:
     """Over all sign-ins, by whichever way."""
 
+    log = Logger()
+
     def __init__(self, clock: IReactorTime) -> None:
         self._accounts = _Accounts(clock, FAILED_LOGINS)
         self._networks = Throttle(clock, NETWORK_LIMITS, patience=PATIENCE, size=10_000)
 
-    async def turn(self, name: str, peer: str) -> Attempt:
+    async def turn(self, name: str, peer: str, account: str) -> Attempt:
         """Wait until a password of ``name`` may be tried from the address ``peer``.
+
+        ``account``: as of `Attempt`.
 
         Raises:
             Denied: it may not, now.
@@ -90,16 +100,16 @@ class Guard:
             if turn is not None:
                 turn.over()
             raise _denied(failures.seconds) from None
-        return Attempt(self, network, guess, turn)
+        return Attempt(self, account, network, guess, turn)
 
     def ready(self, name: str, peer: str) -> bool:
         """False where `turn` would wait, or refuse: nothing may tell a right password then."""
         return self._accounts.ready(name, network_of(peer))
 
-    def say_paused(self, network: str) -> None:
-        """Log that the pause of a network begins."""
-        pause = format_duration(NETWORK_LIMITS.pause)
-        self._accounts.log.warn(ADMIN_PAUSED, who="everybody", network=network, pause=pause)
+    def say_paused(self, who: str, network: str, limits: ThrottleLimits) -> None:
+        """Log that a pause begins."""
+        pause = format_duration(limits.pause)
+        self.log.warn(ADMIN_PAUSED, who=who, network=network, pause=pause)
 
 
 def _denied(seconds: float) -> Denied:

@@ -64,7 +64,7 @@ class Sessions:
 
     def begin(self, request: Request, account: Account, caller: Caller) -> Session:
         """Let ``account`` be signed in, and give the browser the cookie."""
-        self.end(request)  # of whoever was signed in there before
+        self._end(_key(_cookie(request)))  # of whoever was signed in there before
         self._make_room(account.name)
         now = self._clock.seconds()
         session = Session(caller, account.mark, now, now)

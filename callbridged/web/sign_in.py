@@ -51,15 +51,13 @@ class Access:
         self._audit = audit
         self._remembered = remembered
 
-    async def caller(self, request: Request, change: bool | None = None) -> Caller:
+    async def caller(self, request: Request) -> Caller:
         """Answer who asks this of the API: by Basic authentication, or by the page's cookie.
-
-        ``change``: does it change something; None: as the method says.
 
         Raises:
             Denied: it is nobody, or may not.
         """
-        change = access.changes(request) if change is None else change
+        change = access.changes(request)
         if change:
             access.check_site(request)
         authorization = request.getHeader("authorization")
@@ -130,7 +128,7 @@ class Access:
             raise _unauthenticated("Sign in with name and password.")
         name, password = given
         peer = peer_of(request)
-        account = self._known(name)
+        account = self._accounts.find(_normal(name))
         if account is None or not self._is_remembered(account, password, peer):
             account = await self._authenticate(request, name, password)
             self._remembered.keep(account, password, peer)
@@ -144,17 +142,11 @@ class Access:
         ready = self._guard.ready(account.name, peer)
         return ready and self._remembered.has(account, password, peer)
 
-    def _known(self, name: str) -> Account | None:
-        try:
-            return self._accounts.find(parse_name(name))
-        except ValueError:
-            return None
-
     async def _authenticate(self, request: Request, name: str, password: str) -> Account:
         peer = peer_of(request)
-        known = self._known(name)
-        shown = "" if known is None else known.name
-        attempt = await self._guard.turn(shown or name[:MAX_NAME], peer)
+        normal = _normal(name)
+        shown = "" if self._accounts.find(normal) is None else normal
+        attempt = await self._guard.turn(normal or name[:MAX_NAME], peer, shown)
         try:
             account = await self._accounts.check(shown, password)
         except Busy:
@@ -188,6 +180,14 @@ def parse_basic(authorization: str) -> tuple[str, str] | None:
         return None
     name, colon, password = text.partition(":")
     return (name, password) if colon else None
+
+
+def _normal(name: str) -> str:
+    """Answer a name in the form of an account's; empty where it cannot be one."""
+    try:
+        return parse_name(name)
+    except ValueError:
+        return ""
 
 
 def _unauthenticated(text: str, reason: str = "unauthenticated") -> Denied:

@@ -39,7 +39,10 @@ class EditedFileTests(SynchronousTestCase):
         self.assertEqual(self.path.read_bytes(), b"xy")
 
     def test_limit(self) -> None:
-        """Of a file that is too long nothing is read, and nothing is changed."""
+        """Of a file that is too long nothing is read, nothing is changed, and none gets so long."""
+        self.file.change(lambda _: b"x" * 10)
+        self.assertRaises(OSError, self.file.change, lambda content: content + b"x")
+        self.assertEqual(self.file.read(), b"x" * 10)
         self.path.write_bytes(b"x" * 11)
         self.assertIn("10 octets", str(self.assertRaises(OSError, self.file.read)))
         self.assertRaises(OSError, self.file.change, lambda _: b"")

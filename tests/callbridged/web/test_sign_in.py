@@ -284,9 +284,10 @@ class SessionTests(AccessCase):
         self.assertIn(b"nobody", self.ask("/page", cookie=cookies[-1]))
 
     def test_signing_in_again(self) -> None:
-        """Who signs in with a session has only the new one."""
+        """Who signs in with a session has only the new one, in one cookie (RFC 6265 section 4.1)."""
         cookie = self.sign_in()
-        self.ask("/sign_in", "POST", "bob builder12", cookie=cookie)
+        answer = self.ask("/sign_in", "POST", "bob builder12", cookie=cookie)
+        self.assertEqual(answer.count(b"Set-Cookie: "), 1)
         self.assertIn(b"nobody", self.ask("/page", cookie=cookie))
         self.assertEqual(len(self.sessions), 1)
 
@@ -376,6 +377,17 @@ class GuardTests(AccessCase):
         self.clock.advance(FAILED_LOGINS.pause)
         right = self.ask("/sign_in", "POST", "alice wonderland", peer="203.0.113.1")
         self.assertIn(b" 200 ", right)
+
+    def test_unknown(self) -> None:
+        """A name that is not there is paused however it is spelled, and in no log: it may be a
+        password."""
+        lines = self.enterContext(written(self.clock))
+        for name in ("marker", "MARKER") * FAILED_LOGINS.most:
+            answer = self.guess(name, "198.51.100.1", 1)
+        self.assertIn(b" 429 ", answer)
+        (line,) = [line for line in lines if line.event is ADMIN_PAUSED]
+        self.assertIn("sign-ins of an unknown name from 198.51.100.1", line.text)
+        self.assertNotIn("marker", " ".join(line.text for line in lines).lower())
 
     def test_network(self) -> None:
         """A network's are refused after many failures, whatever names are tried."""
