@@ -118,11 +118,13 @@ def client_server(
     return Connections(identity, context, authorities)
 
 
-def web_server(certificate: Path, private_key: Path) -> Connections:
+def web_server(certificate: Path | None, private_key: Path | None) -> Connections | None:
     """A web server's end: shows the certificate in these files, and asks for none.
 
-    Raises CertificateFault.
+    None where it has none: it is without TLS. Raises CertificateFault.
     """
+    if certificate is None or private_key is None:
+        return None
     identity = load_identity(certificate, private_key)
     if not is_for_servers(identity.certificate):
         warning = (

@@ -43,9 +43,10 @@ def commands(
         ``settings``: the keys.
         """
         try:
-            outcome = await settings.reset(map(str, arguments["settings"]))
+            changed = await settings.reset(map(str, arguments["settings"]))
         except SettingsFault as fault:
             raise CommandError(f"nothing was changed: {fault}") from None
+        outcome = changed.outcome
         if outcome.changed:
             was_reset(outcome.changed)
         return outcome.as_json()

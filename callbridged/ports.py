@@ -25,10 +25,6 @@ def port_tls(section: str, config: Config) -> tls.Connections | None:
     Raises:
         CertificateFault: for files that cannot be used.
     """
-    settings = config.admin if section == "admin" else config.metrics
-    certificate, private_key = settings.certificate, settings.private_key
-    if certificate is None or private_key is None:
-        if section != "admin":
-            return None
-        certificate, private_key = config.tls.certificate, config.tls.private_key
-    return tls.web_server(certificate, private_key)
+    own = config.admin if section == "admin" else config.metrics
+    shown = config.tls if section == "admin" and own.certificate is None else own
+    return tls.web_server(shown.certificate, shown.private_key)

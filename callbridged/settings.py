@@ -7,6 +7,7 @@ and a reload wait for each other, and of both either all is taken or nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any, Protocol, TypeVar
 
@@ -44,6 +45,16 @@ class SettingsFault(Exception):
     def __init__(self, faults: Iterable[tuple[str, str]]) -> None:
         self.faults = tuple((key, credentials.in_words(text)) for key, text in faults)
         super().__init__("\n".join(f"{key}: {text}" if key else text for key, text in self.faults))
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What a change has brought. ``values``: of the settings here that are others now, by key, the
+    former and the new one; of a secret neither, but two empty texts. ``outcome`` has all settings,
+    for the ini file may have been edited, too."""
+
+    outcome: Outcome
+    values: Mapping[str, tuple[str, str]]
 
 
 class Load(Protocol):
@@ -123,7 +134,7 @@ class Settings:
 
     async def change(
         self, values: Mapping[str, str], *, version: str | None, at_once: bool = False
-    ) -> Outcome:
+    ) -> Changed:
         """Let these values be in use from now on, and after a restart.
 
         ``version``: the one that the change is of; None: of any. ``at_once``: links to where the
@@ -135,7 +146,7 @@ class Settings:
         """
         return await self._replace(lambda there: self._with(values, there), version, at_once)
 
-    async def reset(self, keys: Iterable[str] = KEYS) -> Outcome:
+    async def reset(self, keys: Iterable[str] = KEYS) -> Changed:
         """Let what the ini file says be in use again. Raises SettingsFault."""
         gone = tuple(keys)
         return await self._replace(
@@ -164,7 +175,7 @@ class Settings:
         version: str | None,
         at_once: bool,
         damaged: bool = False,
-    ) -> Outcome:
+    ) -> Changed:
         def prepare() -> tuple[Overlay, Fresh]:
             before = self._overlay(damaged)
             after = edit(before)
@@ -179,7 +190,11 @@ class Settings:
             try:
                 if not self.reload.running:
                     raise ReloadFault(["The daemon is about to stop."])
-                return self.reload.take(lambda: apply(fresh, self._bridge, self._reactor, at_once))
+                former = self._bridge.config.callbridge
+                outcome = self.reload.take(
+                    lambda: apply(fresh, self._bridge, self._reactor, at_once)
+                )
+                return Changed(outcome, _differences(former, self._bridge.config.callbridge))
             except ReloadFault as fault:
                 await self._in_thread(lambda: _write(before))
                 faults = fault.faults
@@ -194,6 +209,12 @@ def _values(callbridge: CallBridge) -> dict[str, str]:
         "domain": callbridge.domain,
         "server_address": str(callbridge.server_address or ""),
     }
+
+
+def _differences(former: CallBridge, new: CallBridge) -> dict[str, tuple[str, str]]:
+    before, now = _values(former), _values(new)
+    found = {key: (before[key], now[key]) for key in now if before[key] != now[key]}
+    return found if former.secret == new.secret else {**found, "secret": ("", "")}
 
 
 def _told(work: Callable[[], T]) -> T:

@@ -80,7 +80,7 @@ def read(load: Callable[[], Config], server: Server, daemon_log: Log | None = No
             faults += fault.faults
     if differences.touches("metrics"):
         try:
-            shown = metrics_tls(config)
+            shown = tls.web_server(config.metrics.certificate, config.metrics.private_key)
         except CertificateFault as fault:
             faults += fault.faults
     if faults:
@@ -167,15 +167,6 @@ def configure(server: Server, config: Config) -> None:
     if server.site is not None:
         proxies = TrustedProxies(config.client.trusted_proxies)
         server.site.reconfigure(proxies, config.client, config.xmppd.hostname)
-
-
-def metrics_tls(config: Config) -> tls.Connections | None:
-    """Answer what the metrics port shows; None: it is without TLS.
-
-    Raises CertificateFault.
-    """
-    certificate, private_key = config.metrics.certificate, config.metrics.private_key
-    return tls.web_server(certificate, private_key) if certificate and private_key else None
 
 
 def times(config: Config) -> Times:

@@ -12,6 +12,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
+from bridgewire import tls
 from bridgewire.identity import Identity
 from daemonkit.activation import passed, share
 from daemonkit.control import ControlService
@@ -42,7 +43,7 @@ from xmppd.login import Logins
 from xmppd.metrics import PREFIX, make_metrics, not_ready
 from xmppd.proxies import AnnouncingProxies, TrustedProxies
 from xmppd.queries import ServerQueries
-from xmppd.reload import apply, metrics_tls, read, times, unlimited_networks
+from xmppd.reload import apply, read, times, unlimited_networks
 from xmppd.router import Domains, Router
 from xmppd.sessions import Sessions
 from xmppd.web.site import XmppSite, make_site
@@ -66,7 +67,7 @@ class Server:
         # A connection begins with the first domain's context, and gets another's by SNI.
         self.tls = next(iter(contexts.values()))
         #: What the metrics port shows; None: there is none, or it is without TLS.
-        self.metrics_tls = metrics_tls(config)
+        self.metrics_tls = tls.web_server(config.metrics.certificate, config.metrics.private_key)
         #: What `[client] websocket_listen` listens for, where there is such a port.
         self.site: XmppSite | None = None
         self.registry = Registry(config.xmppd.state_directory, config.xmppd.domain)

@@ -73,7 +73,6 @@ class AdminService(MultiService):
             Checks(reactor, status),
             self.access,
             self.audit,
-            admin,
         )
         self.site = make_site(reactor, parts)
         self._listen = admin.listen

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web import http
 from twisted.web.resource import IResource
@@ -14,7 +15,6 @@ from bridgewire import tls
 from callbridged.alarms.service import Alarms
 from callbridged.bridge import Bridge
 from callbridged.check.checks import Checks
-from callbridged.config_admin import AdminSettings
 from callbridged.events import ADMIN_TLS_FAILED
 from callbridged.settings import Settings
 from callbridged.status import Status
@@ -32,6 +32,8 @@ from daemonkit.web.site import WebSite
 MAX_CONNECTIONS = 200
 MAX_PER_ADDRESS = 100
 LIMITS = Limits(request_timeout=20.0, body=64 * 1024)
+
+log = Logger()
 
 #: What a page of ours may do: load what is ours and nothing else, no script or style that stands in
 #: a document, be framed by nobody, tell nobody where its user comes from, and be kept by no cache.
@@ -51,7 +53,7 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Parts:
-    """What pages and API stand on. ``settings`` are those that they change; ``admin`` their own."""
+    """What pages and API stand on. ``settings`` are those that they change."""
 
     reactor: Any
     bridge: Bridge
@@ -62,7 +64,6 @@ class Parts:
     checks: Checks
     access: Access
     audit: Audit
-    admin: AdminSettings
 
 
 class AdminRequest(Request):
@@ -98,4 +99,4 @@ def make_site(reactor: Any, parts: Parts) -> AdminSite:
 
 def _tls_failed(host: str, reason: Failure) -> None:
     failure = tls.failure(reason, tls.ADMIN_PORT)
-    CountingDoor.log.warn(ADMIN_TLS_FAILED, peer=host, **failure.log_fields())
+    log.warn(ADMIN_TLS_FAILED, peer=host, **failure.log_fields())

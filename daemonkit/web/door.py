@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
 from typing import Protocol
 
 from twisted.logger import Logger
@@ -26,11 +25,9 @@ class CountingDoor:
 
     log = Logger()
 
-    def __init__(
-        self, port: str, limit: int, per_address: int, unlimited: Container[str] = ()
-    ) -> None:
+    def __init__(self, port: str, limit: int, per_address: int) -> None:
         self._port = port
-        self.places = Places(limit, per_address, unlimited)
+        self.places = Places(limit, per_address)
 
     def admit(self, host: str) -> bool:
         """As `Door`."""

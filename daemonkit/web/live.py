@@ -75,14 +75,11 @@ class Live:
 class _Message:
     event: str
     data: object
-    identifier: str | None
 
     def encoded(self) -> bytes:
         # JSON has no line breaks of its own, which would end the field.
-        lines = [f"event: {self.event}", f"data: {json.dumps(self.data, ensure_ascii=False)}"]
-        if self.identifier is not None:
-            lines.append(f"id: {self.identifier}")
-        return "\n".join(lines).encode() + b"\n\n"
+        data = json.dumps(self.data, ensure_ascii=False)
+        return f"event: {self.event}\ndata: {data}\n\n".encode()
 
 
 @implementer(IPushProducer)
@@ -99,8 +96,6 @@ class LiveStream:
         self._paused = False
         self._open = True
         self._timer: IDelayedCall | None = None
-        #: The id of the last message that the browser has seen on a stream before this one.
-        self.last_id = (request.getHeader("last-event-id") or "")[:64]
         request.notifyFinish().addBoth(lambda _: self._ended())
         request.setHeader(b"content-type", b"text/event-stream; charset=utf-8")
         request.setHeader(b"cache-control", b"no-store")
@@ -108,20 +103,15 @@ class LiveStream:
         request.registerProducer(self, True)
         self._write(b"retry: %d\n\n" % RETRY)
 
-    @property
-    def open(self) -> bool:
-        """False once it has ended."""
-        return self._open
-
-    def send(self, event: str, data: object, identifier: str | None = None) -> bool:
+    def send(self, event: str, data: object) -> bool:
         """Let the browser know; ``data`` goes as JSON. False where that is not now, or never.
 
-        ``event`` and ``identifier`` are words of ours, in one line. While the browser does not
-        read, this waits, and takes the place of what waited with the same ``event``.
+        ``event`` is a word of ours. While the browser does not read, this waits, and takes the
+        place of what waited with the same ``event``.
         """
         if not self._open:
             return False
-        message = _Message(event, data, identifier)
+        message = _Message(event, data)
         if self._paused:
             self._waiting[event] = message
             return False
@@ -171,7 +161,7 @@ class LiveStream:
         self._set_timer(HEARTBEAT, self._beat)
         waiting, self._waiting = self._waiting, {}
         for message in waiting.values():
-            self.send(message.event, message.data, message.identifier)
+            self.send(message.event, message.data)
 
     def stopProducing(self) -> None:
         """The connection is lost; `notifyFinish` says so, too."""

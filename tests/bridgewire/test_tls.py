@@ -136,7 +136,9 @@ class WebServerTests(TlsCase):
         """One that browsers would refuse is warned of; one without a usage is good for all."""
         for server, client, warned in ((True, True, 0), (False, False, 0), (False, True, 1)):
             issued = self.ca.issue("page", dns=["cb1.example.com"], server=server, client=client)
-            warnings = tls.web_server(*issued).identity.warnings
+            shown = tls.web_server(*issued)
+            assert shown is not None
+            warnings = shown.identity.warnings
             self.assertEqual(len(warnings), warned)
             self.assertEqual("lacks serverAuth" in " ".join(warnings), bool(warned))
 

@@ -42,7 +42,7 @@ class SettingsCase(ReloadCase):
         self, values: Mapping[str, str], version: str | None = None, at_once: bool = False
     ) -> Outcome:
         work = self.settings.change(values, version=version, at_once=at_once)
-        return self.successResultOf(self.begin(work))
+        return self.successResultOf(self.begin(work)).outcome
 
     def refused(self, values: Mapping[str, str]) -> dict[str, str]:
         """What a change is refused for, by key."""
@@ -136,10 +136,12 @@ class ChangeTests(SettingsCase):
     def test_reset(self) -> None:
         """What is taken out is as in the ini file again, one or all of it."""
         self.change({"name": "cb2", "server_address": "192.0.2.7", "secret": "swordfish"})
-        outcome = self.successResultOf(self.begin(self.settings.reset(["name"])))
-        self.assertEqual(outcome.changed, ("[callbridge] name",))
+        changed = self.successResultOf(self.begin(self.settings.reset(["name"])))
+        self.assertEqual(changed.outcome.changed, ("[callbridge] name",))
+        self.assertEqual(changed.values, {"name": ("cb2", "cb1")})
         self.assertEqual(self.settings.current()["server_address"], "192.0.2.7")
-        self.successResultOf(self.begin(self.settings.reset()))
+        changed = self.successResultOf(self.begin(self.settings.reset()))
+        self.assertEqual(changed.values, {"server_address": ("192.0.2.7", ""), "secret": ("", "")})
         self.assertEqual(self.settings.current()["server_address"], "")
         self.assertEqual(self.bridge.config.callbridge.secret, "secret")
         self.assertFalse(self.overlay.exists())
@@ -273,7 +275,20 @@ class OneAtATimeTests(SettingsCase):
         self.assertEqual(len(self.reactor.jobs), 1)
         self.reactor.at_once = True
         self.reactor.work()
-        self.assertEqual(self.successResultOf(first).changed, ("[callbridge] name",))
+        self.assertEqual(self.successResultOf(first).outcome.changed, ("[callbridge] name",))
         self.failureResultOf(second, Conflict)
         self.assertEqual(self.successResultOf(reload).changed, ())
         self.assertEqual(self.bridge.config.callbridge.name, "cb2")
+
+    def test_values(self) -> None:
+        """Each change tells what it has changed itself, and not what was changed before its turn;
+        of a secret, no more than that it is another one."""
+        self.reactor.at_once = False
+        changes = {"name": "cb2"}, {"name": "cb3", "secret": "swordfish"}, {"secret": "swordfish"}
+        done = [self.begin(self.settings.change(one, version=None)) for one in changes]
+        self.reactor.at_once = True
+        self.reactor.work()
+        self.assertEqual(
+            [self.successResultOf(one).values for one in done],
+            [{"name": ("cb1", "cb2")}, {"name": ("cb2", "cb3"), "secret": ("", "")}, {}],
+        )

@@ -47,7 +47,9 @@ class XmppConfiguration:
 
     async def show(self, call: Call) -> Answer:
         """Answer the settings in use. The entity tag is for If-Match of a change."""
-        return Answer("xmpp", self._shown(), etag=self._settings.version)
+        current = self._settings.current()
+        shown = {_NAMES[key]: value or None for key, value in current.items()}
+        return Answer("xmpp", shown, etag=self._settings.version)
 
     async def change(self, call: Call) -> Answer:
         """Take other settings into use, all of them or none.
@@ -60,9 +62,8 @@ class XmppConfiguration:
         values, at_once = to_keys(call.body), call.body.get(AT_ONCE.name, False)
         if not values and not at_once:
             return Answer(etag=version)
-        before = self._shown()
         try:
-            await self._settings.change(
+            changed = await self._settings.change(
                 values,
                 version=None if call.if_match is None else version,
                 at_once=at_once,
@@ -71,23 +72,11 @@ class XmppConfiguration:
             raise _conflict() from None
         except SettingsFault as fault:
             raise settings_failure(fault) from None
-        after = self._shown()
-        changed = {
-            name: (str(before.get(name) or ""), str(after.get(name) or ""))
-            for name in call.body
-            if name in _SECRETS or (name in after and before[name] != after[name])
-        }
-        if changed:
-            self._audit.changed(call.caller, "/system/configuration/xmpp", changed, _SECRETS)
+        if changed.values or at_once:
+            what = "/system/configuration/xmpp" + f" ({AT_ONCE.name})" * at_once
+            told = {_NAMES[key]: pair for key, pair in changed.values.items()}
+            self._audit.changed(call.caller, what, told, _SECRETS)
         return Answer(etag=self._settings.version)
-
-    def _shown(self) -> dict[str, object]:
-        current = self._settings.current()
-        return {
-            "uniqueName": current["name"],
-            "domain": current["domain"],
-            "serverAddressOverride": current["server_address"] or None,
-        }
 
 
 def to_keys(body: Mapping[str, Any]) -> dict[str, str]:

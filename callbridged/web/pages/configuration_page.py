@@ -9,7 +9,7 @@ from twisted.web import http
 from twisted.web.server import Request
 
 from callbridged.check.checks import Busy
-from callbridged.settings import Conflict, SettingsFault
+from callbridged.settings import Changed, Conflict, SettingsFault
 from callbridged.web.pages.form import (
     KEYS,
     SECRET,
@@ -48,8 +48,7 @@ class ConfigurationPage(FormPage):
     async def post(self, request: Request, session: Session, form: Mapping[str, str]) -> bytes:
         if form.get("action") == "reset":
             return await self._reset(request, session)
-        before = self._settings.current()
-        values = typed_values(form, originals(form, before))
+        values = typed_values(form, originals(form, self._settings.current()))
         shown: dict[str, Any] = {
             "typed": values,
             "at_once": form.get("at_once") == "yes",
@@ -62,7 +61,9 @@ class ConfigurationPage(FormPage):
                 return self._form(request, session, tested=make_tested(report), **shown)
             if not values:
                 return redirect(request, PATH, notice="unchanged")
-            await self._settings.change(values, version=shown["version"], at_once=shown["at_once"])
+            changed = await self._settings.change(
+                values, version=shown["version"], at_once=shown["at_once"]
+            )
         except SettingsFault as fault:
             request.setResponseCode(http.BAD_REQUEST)
             return self._form(request, session, faults=fault.faults, notice="faults", **shown)
@@ -75,28 +76,21 @@ class ConfigurationPage(FormPage):
             shown |= {"version": self._settings.version}
             rows = differences(now, values, originals(form, now))
             return self._form(request, session, conflict=rows, **shown)
-        self._audit(session, before, values)
+        if changed.values or shown["at_once"]:
+            self._audit(session, changed, " (at once)" * shown["at_once"])
         return redirect(request, PATH, notice="saved")
 
     async def _reset(self, request: Request, session: Session) -> bytes:
-        before, origins = self._settings.current(), self._origins()
         try:
-            await self._settings.reset()
+            changed = await self._settings.reset()
         except SettingsFault as fault:
             request.setResponseCode(http.CONFLICT)
             return self._form(request, session, faults=fault.faults)
-        was_set = origins[SECRET].name == "overlay"
-        self._audit(session, before, {SECRET: ""} if was_set else {}, " (reset to the ini file)")
+        self._audit(session, changed, " (reset to the ini file)")
         return redirect(request, PATH, notice="was-reset")
 
-    def _audit(
-        self, session: Session, before: Mapping[str, str], values: Mapping[str, str], how: str = ""
-    ) -> None:
-        now = self._settings.current()
-        changed = {key: (before[key], now[key]) for key in before if before[key] != now[key]}
-        if SECRET in values:
-            changed[SECRET] = ("", "")
-        self.frame.parts.audit.changed(session.caller, _WHAT + how, changed, (SECRET,))
+    def _audit(self, session: Session, changed: Changed, how: str) -> None:
+        self.frame.parts.audit.changed(session.caller, _WHAT + how, changed.values, (SECRET,))
 
     def _origins(self) -> dict[str, Origin]:
         """Where each setting comes from."""

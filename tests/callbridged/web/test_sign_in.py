@@ -284,7 +284,7 @@ class SessionTests(AccessCase):
         self.assertIn(b"nobody", self.ask("/page", cookie=cookies[-1]))
 
     def test_signing_in_again(self) -> None:
-        """Who signs in with a session has only the new one, in one cookie (RFC 6265 section 4.1)."""
+        """Who signs in with a session has only the new one, by one cookie (RFC 6265, 4.1)."""
         cookie = self.sign_in()
         answer = self.ask("/sign_in", "POST", "bob builder12", cookie=cookie)
         self.assertEqual(answer.count(b"Set-Cookie: "), 1)

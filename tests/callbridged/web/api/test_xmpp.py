@@ -8,7 +8,7 @@ from typing import Any
 from bridgewire.steps import Step
 from callbridged.check.checks import Busy
 from callbridged.check.report import Outcome, Report, Walk
-from callbridged.settings import Conflict, SettingsFault
+from callbridged.settings import Changed, Conflict, SettingsFault
 from callbridged.web.api.diagnostics import XmppDiagnostics
 from callbridged.web.api.xmpp import XmppConfiguration
 from tests.callbridged.web.api.calls import ObjectCase
@@ -31,14 +31,17 @@ class Settings:
 
     async def change(
         self, values: Mapping[str, str], *, version: str | None, at_once: bool = False
-    ) -> None:
+    ) -> Changed:
         if self.fault is not None:
             raise self.fault
         if version not in (None, self.version):
             raise Conflict(self.version)
+        found = {key: (self.values.get(key, ""), value) for key, value in values.items()}
         self.values |= {key: value for key, value in values.items() if key != "secret"}
         self.at_once.append(at_once)
         self.version = "v2"
+        outcome: Any = None
+        return Changed(outcome, {key: pair for key, pair in found.items() if len(set(pair)) > 1})
 
     async def candidate(self, values: Mapping[str, str]) -> Any:
         if self.fault is not None:
@@ -86,6 +89,15 @@ class XmppTests(ObjectCase):
         self.assertEqual(self.settings.values["server_address"], "")
         self.run_it(self.change, {"replaceImmediately": "true"})  # of an earlier change
         self.assertEqual(self.settings.at_once, [True, False, True])
+        address = "serverAddressOverride"
+        self.assertEqual(
+            self.audit.entries,
+            [
+                (f"{XMPP} (replaceImmediately)", {address: ("", "x")}),
+                (XMPP, {address: ("x", "")}),
+                (f"{XMPP} (replaceImmediately)", {}),
+            ],
+        )
 
     def test_nothing(self) -> None:
         """Who sends nothing changes nothing, as with CMS."""
