@@ -154,7 +154,7 @@ class Audit:
         what: str,
         values: Mapping[str, tuple[str, str] | str] | None = None,
     ) -> Entry:
-        at = self._now().isoformat(timespec="seconds")
+        at = self._now().isoformat(timespec="milliseconds")
         entry = Entry(at, action, _short(who), _short(peer), _short(what), values or {})
         is_refusal = action == "refused"
         (self.refusals if is_refusal else self.feed).add(entry)
