@@ -24,13 +24,5 @@ if TYPE_CHECKING:
 def make_api(parts: Parts) -> Resource:
     """Answer what is served below ``/api``."""
     reactor = parts.reactor
-    routes = make_routes(
-        parts.bridge,
-        parts.settings,
-        parts.status,
-        parts.alarms,
-        parts.checks,
-        parts.audit,
-        partial(deferToThreadPool, reactor, reactor.getThreadPool()),
-    )
-    return Api(routes, parts.access.caller)
+    in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
+    return Api(make_routes(parts, in_thread), parts.access.caller)

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred
-
-from callbridged.alarms.service import Alarms
-from callbridged.bridge import Bridge
-from callbridged.check.checks import Checks
-from callbridged.settings import Settings
 from callbridged.web.api.diagnostics import XmppDiagnostics
 from callbridged.web.api.operation import Answer, Call, Operation, Routes
 from callbridged.web.api.representation import JSON
 from callbridged.web.api.system import SystemAlarms, SystemStatus
-from callbridged.web.api.users import ApiUsers
+from callbridged.web.api.users import ApiUsers, InThread
 from callbridged.web.api.xmpp import XmppConfiguration
-from callbridged.web.audit import Audit
+
+if TYPE_CHECKING:
+    from callbridged.web.site import Parts
 
 
-def make_routes(
-    bridge: Bridge,
-    settings: Settings,
-    status: Callable[[], dict[str, Any]],
-    alarms: Alarms,
-    checks: Checks,
-    audit: Audit,
-    in_thread: Callable[..., Deferred[Any]],
-) -> Routes:
-    """Answer all objects. ``in_thread`` runs a function with its arguments in a thread."""
+def make_routes(parts: Parts, in_thread: InThread) -> Routes:
+    """Answer all objects."""
+    bridge, settings, audit = parts.bridge, parts.settings, parts.audit
     users = ApiUsers(bridge, audit, in_thread)
     document = files(__package__).joinpath("openapi.json").read_bytes()
 
@@ -47,10 +35,10 @@ def make_routes(
         "": {"GET": Operation(index)},
         "/openapi.json": {"GET": Operation(openapi, media_types=(JSON,))},
         "/system/configuration/xmpp": XmppConfiguration(settings, audit).operations,
-        "/system/status": SystemStatus(status).operations,
-        "/system/alarms": SystemAlarms(alarms).operations,
+        "/system/status": SystemStatus(parts.status).operations,
+        "/system/alarms": SystemAlarms(parts.alarms).operations,
         "/system/diagnostics/xmpp": XmppDiagnostics(
-            checks, settings, lambda: bridge.config
+            parts.checks, settings, lambda: bridge.config
         ).operations,
         "/users": users.list_operations,
         "/users/{id}": users.operations,

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
+from unittest.mock import Mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -36,8 +37,8 @@ class OpenApiTests(SynchronousTestCase):
     """The document, operation by operation."""
 
     def setUp(self) -> None:
-        nothing: Any = None
-        self.routes = make_routes(*[nothing] * 7)
+        parts: Any = Mock()
+        self.routes = make_routes(parts, parts)
 
     def operations(self) -> Iterator[tuple[str, Operation, dict[str, Any]]]:
         """Name, what does it, and how it is described."""
