@@ -128,6 +128,7 @@ class SaveTests(ConfigurationCase):
         self.edit(page, "save", domain="nothing.example.com")
         self.assertIn("SRV lookup", self.failing(page, "#flow"))
         self.wait_text(page, "#summary > dl > div:last-child", "down")
+        self.assertFalse(page.evaluate("document.getElementById('at_once').checked"))
 
     def test_name(self) -> None:
         """Under another name the link moves as well, and the page has it in its head."""
@@ -142,6 +143,7 @@ class SaveTests(ConfigurationCase):
     def test_faults(self) -> None:
         """Values that cannot be are marked, all at once, and nothing is saved."""
         page = self.sign_in("/configuration")
+        self.fill(page, "secret", "a-new-one")
         self.edit(page, "save", name="not a name", server_address="xmpp1.example.com:99999")
         self.wait_text(page, "#form", "Correct the fields")
         for field in ("name", "server_address"):
@@ -152,6 +154,7 @@ class SaveTests(ConfigurationCase):
             self.assertIn(f"{field}-fault", described)
         self.assertEqual(page.evaluate("document.activeElement.id"), "name")
         self.assertEqual(self.value(page, "name"), "not a name")
+        self.assertEqual(self.value(page, "secret"), "a-new-one")
         self.assertEqual(self.bridge.status()["callbridge"], "cb1")
 
     def test_unchanged(self) -> None:
@@ -171,8 +174,9 @@ class ConflictTests(ConfigurationCase):
         self.wait_text(first, "#form", "Saved.")
         port = self.site.servers[0].component_port
         mine = f"127.0.0.2:{port}"
-        self.edit(second, "save", server_address=mine)
+        self.edit(second, "save", server_address=mine, secret=SECRET)
         self.wait_text(second, ".conflict", "Somebody else has saved")
+        self.assertEqual(self.value(second, "secret"), SECRET)
         shown = self.text(second, ".conflict tbody")
         self.assertIn(self.site.server_addresses[1], shown)
         self.assertIn(mine, shown)

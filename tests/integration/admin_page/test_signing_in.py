@@ -89,7 +89,7 @@ class SignInTests(AdminCase):
         """A viewer sees the settings, all of them disabled, and may not send them either."""
         page = self.sign_in("/configuration", VIEWER)
         self.assertIn("your role is viewer", self.text(page, "#form"))
-        controls = ".settings :is(input, button):enabled:not([type=hidden])"
+        controls = "#settings :is(input, button):enabled:not([type=hidden])"
         self.assertIsNone(page.evaluate(f"document.querySelector('{controls}')"))
         token = page.evaluate("document.querySelector('[name=csrf]').value")
         fields = {"action": "save", "name": "evil", "csrf": token}

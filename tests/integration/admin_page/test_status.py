@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
+
 from bridgewire.steps import Step
 from tests.integration.admin_page.case import AdminCase
 
 HIDE = """
 Object.defineProperty(document, "hidden", { value: HIDDEN, configurable: true });
 document.dispatchEvent(new Event("visibilitychange"));
+"""
+
+MORPH = """
+import("/static/morph.js").then(({ morph }) => {
+  const place = document.createElement("div");
+  place.innerHTML = "<details id='a'>1</details><details id='b' open>2</details>";
+  return COURSE.map((html) => { morph(place, html); return place.innerHTML; });
+})
 """
 
 
@@ -72,10 +82,13 @@ class StatusTests(AdminCase):
         self.assertTrue(before[1] or before[2] or before[3])
 
     def test_server_lost(self) -> None:
-        """While one looks, a server that goes away turns the step red, with what to do about it."""
+        """While one looks, a server that goes away turns the step red, with what to do about it; the
+        link is opened for that."""
         page = self.sign_in()
         target = self.site.server_addresses[0]
         self.wait_text(page, "#summary", f"connected to {target} (secure)")
+        page.click("#flow summary")
+        page.wait("!document.querySelector('#flow details').open")
         server = self.site.servers[0]
         server.kill()
         try:
@@ -114,3 +127,13 @@ class StatusTests(AdminCase):
         page.wait("document.querySelector('#flow li:nth-child(12)').className === 'done'")
         self.assertFalse(page.evaluate("document.querySelector('#flow details').open"))
         self.assertEqual(page.evaluate("document.activeElement.localName"), "summary")
+
+    def test_what_comes_before(self) -> None:
+        """What is open stays so while something comes before it, and goes again."""
+        page = self.sign_in()
+        a, b = ("<details id='{}'>{}</details>".format(*one) for one in ("a3", "b4"))
+        course = [f"<p>first</p>{a} {b}", b, f"{a}<i>last</i>{b}", f"{b}<p>last</p>", a, b]
+        seen = page.evaluate(MORPH.replace("COURSE", json.dumps(course)))
+        there = b.replace(">4", " open=''>4")
+        wanted = [one.replace(b, there) for one in course[:-1]] + [b]  # another one, in the end
+        self.assertEqual([one.replace('"', "'") for one in seen], wanted)

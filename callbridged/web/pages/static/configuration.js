@@ -12,7 +12,6 @@ place.addEventListener("submit", async (event) => {
   if (form.ariaBusy === "true") return;
   const body = new URLSearchParams(new FormData(form, button));
   const said = button.textContent;
-  const secret = form.elements.secret;
   form.ariaBusy = "true";
   button.textContent = form.dataset[button.value === "test" ? "testing" : "saving"];
   try {
@@ -28,11 +27,12 @@ place.addEventListener("submit", async (event) => {
     const saved = answer.redirected;
     const meanwhile = new Set([...form.elements].filter((one) => one.value !== (body.get(one.name) ?? "")));
     morph(place, fresh.innerHTML);
-    for (const one of place.querySelectorAll("input:not([type=hidden],[type=password],[type=checkbox])")) {
-      if (!meanwhile.has(one)) one.value = one.getAttribute("value");
+    for (const one of place.querySelectorAll("input")) {
+      if (meanwhile.has(one) || (!saved && one.type === "password")) continue;
+      one.value = one.defaultValue;
+      if (saved) one.checked = one.defaultChecked;
     }
     if (saved) {
-      if (!meanwhile.has(secret)) secret.value = "";
       history.replaceState(null, "", answer.url);
       document.title = page.title;
       morph(document.querySelector(".brand"), page.querySelector(".brand").innerHTML);
