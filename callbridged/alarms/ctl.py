@@ -25,7 +25,7 @@ exit status 1 when the daemon does. JSON then has one object a line: first those
 that there are, then the changes.
 
 examples:
-  callbridgectl alarms || mail -s "Call Bridge" operator@example.com
+  found=$(callbridgectl alarms 2>&1) || echo "$found" | mail -s "Call Bridge" root
   callbridgectl alarms --follow
   callbridgectl --json alarms
 """

@@ -66,14 +66,6 @@ class Frame:
             **values,
         )
 
-    def refuse(
-        self, request: Request, session: Session | None, code: int, key: str, **values: object
-    ) -> bytes:
-        """Answer a page that says why it was not done, by the text of ``key``."""
-        request.setResponseCode(code)
-        sentence = self.language(request).text(key, **values)
-        return self.render(request, "error", session, page="error", sentence=sentence)
-
 
 class HtmlPage(Page, ABC):
     """One page; what it answers may take its time."""
@@ -99,10 +91,10 @@ class HtmlPage(Page, ABC):
         try:
             body = b"" if choose(request) else await self.answer(request)
         except Denied as denied:
-            body = self._refused(request, denied)
+            body = self._refuse(request, denied.status, _SENTENCES[denied.reason])
         except ApiFailure as failure:
             fault = " ".join(one.message for one in failure.reasons)
-            body = self.frame.refuse(request, None, http.BAD_REQUEST, "error.form", fault=fault)
+            body = self._refuse(request, http.BAD_REQUEST, "error.form", fault=fault)
         except Exception:  # noqa: BLE001 - logged whole; the daemon goes on
             self.log.failure("Error in answering with a page")
             body = b"An internal error. The log of callbridged has its traceback.\n"
@@ -113,9 +105,12 @@ class HtmlPage(Page, ABC):
             request.write(body)  # Twisted sends none of it for HEAD
             request.finish()
 
-    def _refused(self, request: Request, denied: Denied) -> bytes:
+    def _refuse(self, request: Request, code: int, key: str, **values: object) -> bytes:
+        """Answer a page that says why it was not done, by the text of ``key``."""
+        request.setResponseCode(code)
+        sentence = self.frame.language(request).text(key, **values)
         session = self.access.session(request)
-        return self.frame.refuse(request, session, denied.status, _SENTENCES[denied.reason])
+        return self.frame.render(request, "error", session, page="error", sentence=sentence)
 
 
 class SessionPage(HtmlPage):
@@ -161,8 +156,7 @@ class Nowhere(HtmlPage):
     methods = (b"GET", b"HEAD", b"POST")
 
     async def answer(self, request: Request) -> bytes:
-        session = self.access.session(request)
-        return self.frame.refuse(request, session, http.NOT_FOUND, "error.not-found")
+        return self._refuse(request, http.NOT_FOUND, "error.not-found")
 
 
 def read_form(request: Request) -> dict[str, str]:

@@ -94,6 +94,7 @@ class SaveTests(ConfigurationCase):
         self.site.servers[1].wait_serving("cb1")
         page.goto(self.site.url + "/audit")
         self.assertIn(self.site.server_addresses[1], self.text(page, "tbody tr"))
+        self.assertNotIn("UTC", self.text(page, "tbody time"))  # it is the reader's own
         page.goto(self.site.url + "/configuration")
         self.press(page, "reset")
         self.wait_text(page, "#form", "What the ini file says counts again")

@@ -72,6 +72,12 @@ class RenderTests(SynchronousTestCase):
         self.assertEqual(coded("Run `a <b>`, now."), "Run <code>a &lt;b&gt;</code>, now.")
         self.assertEqual(coded("One ` is <none>."), "One ` is &lt;none&gt;.")
 
+    def test_numbers(self) -> None:
+        """Each step is shown, and read out, with its number: sentences and logs name it so."""
+        flow = self.renderer.sections(a_view(), language("en"))["flow"]
+        for step in Step:
+            self.assertIn(f'<span class="number">{step.number}</span>', flow)
+
     def test_both_languages(self) -> None:
         """Sentences of ours are in the reader's language, and what is not says so."""
         error = StepFailure(Step.REGISTER, Reason.AUTHENTICATION_FAILURE, "Refused.", "Mend it.")

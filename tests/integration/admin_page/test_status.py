@@ -82,8 +82,8 @@ class StatusTests(AdminCase):
         self.assertTrue(before[1] or before[2] or before[3])
 
     def test_server_lost(self) -> None:
-        """While one looks, a server that goes away turns the step red, with what to do about it; the
-        link is opened for that."""
+        """While one looks, a server that goes away turns the step red, with what to do about it,
+        and opens the link for that."""
         page = self.sign_in()
         target = self.site.server_addresses[0]
         self.wait_text(page, "#summary", f"connected to {target} (secure)")

@@ -1,24 +1,12 @@
 // Follows what happens: the server sends each part of the page as it changes, as HTML of its own.
 import { morph } from "./morph.js";
+import { localize, moments } from "./times.js";
 
 const stale = document.getElementById("stale");
 const LOST_AFTER = 20_000;
 const AGAIN_AFTER = 10_000;
 let heard = new Date();
 let asked = heard;
-
-// Times come in UTC, and are shown in the reader's own.
-const language = document.documentElement.lang;
-const moments = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "medium" });
-const hours = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
-function localize(root) {
-  const today = new Date().toDateString();
-  for (const one of root.querySelectorAll("time")) {
-    const at = new Date(one.dateTime);
-    one.textContent = (at.toDateString() === today ? hours : moments).format(at);
-  }
-}
-localize(document);
 
 let source;
 function follow() {
