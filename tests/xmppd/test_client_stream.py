@@ -27,6 +27,7 @@ from xmppd.sessions import Sessions
 
 AUTH = f"<auth xmlns='{SASL}' mechanism='PLAIN'>AGFsaWNlAHNlY3JldA==</auth>"
 BIND = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>{}</bind></iq>"
+HERE = "192.0.2.7"
 
 
 class Bridge:
@@ -57,6 +58,22 @@ class Bridge:
         self.asked[-1][1].errback(Failure(error))
 
 
+def connect(clients: Clients, host: str = HERE) -> Peer:
+    """A client from ``host``."""
+    stream = clients.accept(host)
+    assert stream is not None
+    return Peer(stream, CLIENT)
+
+
+def secured(clients: Clients, host: str = HERE) -> Peer:
+    """One with TLS."""
+    peer = connect(clients, host)
+    peer.open("example.com", version="1.0")
+    peer.type("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
+    peer.stream.handshakeCompleted()
+    return peer
+
+
 class ClientCase(SynchronousTestCase):
     """A server with one Call Bridge, and clients for it."""
 
@@ -83,19 +100,13 @@ class ClientCase(SynchronousTestCase):
         return FailedLogins(self.clock)
 
     def connect(self) -> Peer:
-        stream = self.clients.accept("192.0.2.7")
-        assert stream is not None
-        return Peer(stream, CLIENT)
+        return connect(self.clients)
 
-    def secured(self) -> Peer:
-        peer = self.connect()
-        peer.open("example.com", version="1.0")
-        peer.type("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
-        peer.stream.handshakeCompleted()
-        return peer
+    def secured(self, host: str = HERE) -> Peer:
+        return secured(self.clients, host)
 
-    def offered(self) -> Peer:
-        peer = self.secured()
+    def offered(self, host: str = HERE) -> Peer:
+        peer = self.secured(host)
         peer.open("example.com", version="1.0")
         return peer
 

@@ -8,19 +8,19 @@ from twisted.logger import LogLevel, capturedLogs, eventAsText, formatEvent
 from twisted.words.xish.domish import Element
 
 from bridgewire.login import LoginReply
-from bridgewire.namespaces import CLIENT, ERRORS, SASL
+from bridgewire.namespaces import ERRORS, SASL
 from bridgewire.sasl import CONDITIONS, sasl_failure, sasl_message
 from daemonkit.places import Places
 from daemonkit.throttle_limits import ThrottleLimits
 from tests.support.logged import written
 from tests.support.memory import Peer
-from tests.xmppd.test_client_stream import AUTH, ClientCase
+from tests.xmppd.test_client_stream import AUTH, HERE, ClientCase
 from tests.xmppd.test_sasl2 import AGENT, AUTHENTICATE, FAST
 from xmppd.failed_logins import COUNTED, FailedLogins
 from xmppd.networks import Networks
 
 FREE, MOST, WINDOW, PAUSE = 4, 7, 60.0, 300.0
-HERE, ELSEWHERE = "192.0.2.7", "192.0.2.8"
+ELSEWHERE = "192.0.2.8"
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "EXTERNAL", "ANONYMOUS", "HT-SHA-256-NONE")
 
 
@@ -39,20 +39,9 @@ class FailedLoginsCase(ClientCase):
         proxies = Networks((ip_network("198.51.100.0/24"),))
         return FailedLogins(self.clock, limits, proxies)
 
-    def from_(self, host: str) -> Peer:
-        """A client that is offered mechanisms."""
-        stream = self.clients.accept(host)
-        assert stream is not None
-        peer = Peer(stream, CLIENT)
-        peer.open("example.com", version="1.0")
-        peer.type("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
-        peer.stream.handshakeCompleted()
-        peer.open("example.com", version="1.0")
-        return peer
-
     def guess(self, host: str = HERE) -> str:
         """Try a wrong password, wait for the turn, and answer what came back."""
-        peer = self.from_(host)
+        peer = self.offered(host)
         asked = len(self.bridge.asked)
         answer = peer.type(AUTH)
         while not answer and len(self.bridge.asked) == asked:
@@ -80,7 +69,7 @@ class NetworkTests(FailedLoginsCase):
     def test_slow(self) -> None:
         """After some failures a login waits before it is relayed, with the right password, too."""
         self.guess_often(FREE + 1)
-        peer = self.from_(HERE)
+        peer = self.offered(HERE)
         asked = len(self.bridge.asked)
         peer.type(AUTH)
         self.clock.advance(0.9)
@@ -93,7 +82,7 @@ class NetworkTests(FailedLoginsCase):
         """After many, it fails for now, at once, and the stream ends and says for how long."""
         self.guess_often(MOST)
         asked = len(self.bridge.asked)
-        peer = self.from_(HERE)
+        peer = self.offered(HERE)
         answer = peer.type(AUTH)
         text = "too many logins from your network have failed, try again in 5 minutes"
         self.assertIn(
@@ -105,12 +94,12 @@ class NetworkTests(FailedLoginsCase):
         self.assertEqual(answer.count(text), 2)
         self.assertEqual(len(self.bridge.asked), asked)
         self.clock.advance(PAUSE)
-        self.assertTrue(self.succeeds(self.from_(HERE)))
+        self.assertTrue(self.succeeds(self.offered(HERE)))
 
     def test_sasl2(self) -> None:
         """The same in SASL2."""
         self.guess_often(MOST)
-        answer = self.from_(HERE).type(AUTHENTICATE.format("PLAIN", ""))
+        answer = self.offered(HERE).type(AUTHENTICATE.format("PLAIN", ""))
         self.assertIn("<failure xmlns='urn:xmpp:sasl:2'><temporary-auth-failure", answer)
         self.assertIn(f"<policy xmlns='{ERRORS}'/>", answer)
         self.assertIn("try again in 5 minutes", answer)
@@ -118,15 +107,15 @@ class NetworkTests(FailedLoginsCase):
     def test_others(self) -> None:
         """Other networks notice nothing; addresses of one /64 are one network."""
         self.guess_often(MOST)
-        self.assertTrue(self.succeeds(self.from_(ELSEWHERE)))
+        self.assertTrue(self.succeeds(self.offered(ELSEWHERE)))
         for number in range(MOST):
             self.guess_often(1, f"2001:db8::{number}")
-        self.assertFalse(self.succeeds(self.from_("2001:db8::ffff")))
-        self.assertTrue(self.succeeds(self.from_("2001:db8:0:1::1")))
+        self.assertFalse(self.succeeds(self.offered("2001:db8::ffff")))
+        self.assertTrue(self.succeeds(self.offered("2001:db8:0:1::1")))
 
     def test_many_connections(self) -> None:
         """Many connections at once get no more guesses than one after the other."""
-        peers = [self.from_(HERE) for _ in range(100)]
+        peers = [self.offered(HERE) for _ in range(100)]
         for peer in peers:
             peer.type(AUTH)
         self.assertEqual(len(self.bridge.asked), MOST)
@@ -139,7 +128,7 @@ class NetworkTests(FailedLoginsCase):
 
     def test_open_exchanges(self) -> None:
         """Nor do exchanges that are left open, to be ended all at once."""
-        peers = [self.from_(HERE) for _ in range(30)]
+        peers = [self.offered(HERE) for _ in range(30)]
         for _ in range(3):
             for peer in peers:
                 if peer.transport.disconnecting:
@@ -148,7 +137,7 @@ class NetworkTests(FailedLoginsCase):
                 for request, waiting in self.bridge.asked:
                     if not waiting.called:
                         waiting.callback(LoginReply(request.session, sasl_message("challenge")))
-            peers = [self.from_(HERE) for _ in range(10)]
+            peers = [self.offered(HERE) for _ in range(10)]
             self.clock.advance(1.0)
         begun = {request.session for request, _ in self.bridge.asked}
         self.assertEqual(len(begun), MOST)
@@ -156,7 +145,7 @@ class NetworkTests(FailedLoginsCase):
     def test_login_timeout(self) -> None:
         """A wait does not hold a place for longer than the login timeout."""
         self.guess_often(FREE + 1)
-        peer = self.from_(HERE)
+        peer = self.offered(HERE)
         self.clock.advance(29.5)
         self.guess_often(1)
         peer.type(AUTH)
@@ -170,7 +159,7 @@ class NetworkTests(FailedLoginsCase):
         self.guess_often(FREE + 1)
         asked = len(self.bridge.asked)
         for way in ("lose", "</stream:stream>", AUTH):
-            peer = self.from_(HERE)
+            peer = self.offered(HERE)
             peer.type(AUTH)
             if way == "lose":
                 peer.lose()
@@ -186,20 +175,20 @@ class NetworkTests(FailedLoginsCase):
         """What cannot be guessed goes on in a pause: tokens, and guests without a code."""
         self.guess_often(MOST)
         token = AUTHENTICATE.format("HT-SHA-256-NONE", AGENT + FAST)
-        self.assertTrue(self.succeeds(self.from_(HERE), token))
-        self.assertTrue(self.succeeds(self.from_(HERE), AUTH.replace("PLAIN", "ANONYMOUS")))
+        self.assertTrue(self.succeeds(self.offered(HERE), token))
+        self.assertTrue(self.succeeds(self.offered(HERE), AUTH.replace("PLAIN", "ANONYMOUS")))
         for _ in range(2 * MOST):
-            peer = self.from_(ELSEWHERE)
+            peer = self.offered(ELSEWHERE)
             peer.type(token)
             self.bridge.reply("failure")
             self.assertIn("<not-authorized", peer.read())
-        self.assertTrue(self.succeeds(self.from_(ELSEWHERE)))
+        self.assertTrue(self.succeeds(self.offered(ELSEWHERE)))
 
     def test_what_counts(self) -> None:
         """A login counts if somebody has looked; not if nobody could, nor if it made no sense."""
         for condition in CONDITIONS:
             host = f"203.0.113.{sorted(CONDITIONS).index(condition)}"
-            peer = self.from_(host)
+            peer = self.offered(host)
             peer.type(AUTH)
             request, waiting = self.bridge.asked[-1]
             waiting.callback(LoginReply(request.session, sasl_failure(condition)))
@@ -213,7 +202,7 @@ class NetworkTests(FailedLoginsCase):
         self.assertEqual(failed.pauses(), [(HERE, PAUSE)])
         self.assertTrue(failed.forgive(HERE))
         self.assertEqual(failed.pauses(), [])
-        self.assertTrue(self.succeeds(self.from_(HERE)))
+        self.assertTrue(self.succeeds(self.offered(HERE)))
 
     def test_not_counted(self) -> None:
         """A proxy's own address, an unlimited one, and none at all are never counted."""
@@ -233,7 +222,7 @@ class OffTests(FailedLoginsCase):
     def test_off(self) -> None:
         """Nobody is slowed down."""
         self.guess_often(100)
-        self.assertTrue(self.succeeds(self.from_(HERE)))
+        self.assertTrue(self.succeeds(self.offered(HERE)))
         self.assertEqual(self.clients.failed_logins.pauses(), [])
         self.assertFalse(self.clients.failed_logins.forgive(HERE))
 
@@ -246,7 +235,7 @@ class LogTests(FailedLoginsCase):
         with written(self.clock) as lines:
             self.guess_often(MOST)
             for _ in range(100):
-                self.from_(HERE).type(AUTH)
+                self.offered(HERE).type(AUTH)
         said = [(one.level, one.text) for one in lines if "failed" in one.text]
         failed = (LogLevel.info, "failed login from 192.0.2.7 by PLAIN: not-authorized")
         self.assertEqual(said[:MOST], [failed] * MOST)
@@ -261,7 +250,7 @@ class LogTests(FailedLoginsCase):
         """However often somebody tries, the lines are few."""
         with capturedLogs() as events:
             for _ in range(300):
-                self.from_(HERE).type(AUTH)
+                self.offered(HERE).type(AUTH)
                 for request, waiting in self.bridge.asked:
                     if not waiting.called:
                         waiting.callback(
@@ -283,7 +272,7 @@ class LogTests(FailedLoginsCase):
         """Nothing that a peer says gets into the line."""
         evil = "\nfailed login from 1.2.3.4 by PLAIN: not-authorized"
         with capturedLogs() as events:
-            peer = self.from_(HERE)
+            peer = self.offered(HERE)
             peer.type(f"<auth xmlns='{SASL}' mechanism='PLAIN&#10;{evil}'>AA==</auth>")
             peer.type(AUTH)
             request, waiting = self.bridge.asked[-1]

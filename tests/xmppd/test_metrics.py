@@ -16,7 +16,7 @@ from daemonkit.reload import Outcome, Reload
 from tests.daemonkit.records import a_record
 from tests.support.exposed import Series, documented, exposed, offered
 from tests.support.memory import Peer
-from tests.xmppd.test_client_stream import AUTH, BIND
+from tests.xmppd.test_client_stream import AUTH, BIND, secured
 from tests.xmppd.test_reload import ReloadCase
 from xmppd.components.registry import RegistryFault
 from xmppd.config import load
@@ -62,12 +62,7 @@ class MetricsCase(ReloadCase):
 
     def client(self) -> Peer:
         """One that may log in."""
-        stream = self.server.clients.accept("192.0.2.9")
-        assert stream is not None
-        peer = Peer(stream, CLIENT)
-        peer.open("example.com", version="1.0")
-        peer.type("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
-        peer.stream.handshakeCompleted()
+        peer = secured(self.server.clients)
         peer.open("example.com", version="1.0")
         return peer
 

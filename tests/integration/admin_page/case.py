@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from twisted.trial import unittest
 
@@ -16,8 +15,6 @@ from tests.support.shared import shared_site
 from tests.support.site import Site
 from tests.support.waiting import wait_until
 
-#: The repository's own node packages, for axe-core.
-NODE = Path(__file__).parents[1] / "node"
 LANGUAGES = ("en", "ja")
 HOST = "cb1.example.com"
 ADDRESS = "127.0.0.4"

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.integration.page.case import LANGUAGES, NODE, PageCase
+from tests.integration.page.case import LANGUAGES, PageCase
+from tests.support.accessibility import assert_for_everybody, assert_still
 from tests.support.chromium import Page
 
-AXE = NODE / "node_modules" / "axe-core" / "axe.min.js"
-RUN = """
-axe.run({ resultTypes: ["violations"] }).then(({ passes, violations }) => [
-  passes.length, violations.map(({ id, nodes }) => [id, nodes.map((one) => one.html)]),
-])
-"""
 #: One service that nobody answers, and one that needs no credentials.
 SERVICES = "\n  turn:127.0.0.2:9?transport=udp\n  stun:127.0.0.2:9"
 
@@ -48,27 +43,11 @@ class AccessibilityTests(PageCase):
         yield "signed out again", page
 
     def test_axe(self) -> None:
-        """axe-core finds no violation, in the light or in the dark."""
+        """axe-core finds no violation, in the light or in the dark, and nothing is too wide."""
         self.addCleanup(self.bridge.thaw)
         for language in LANGUAGES:
             for state, page in self.states(language):
-                page.evaluate(AXE.read_text(encoding="utf-8"))
-                for dark in (False, True):
-                    page.look_like(1280, 900, dark=dark)
-                    found = page.evaluate(RUN)
-                    where = f"{state}, {language}, {'dark' if dark else 'light'}"
-                    self.assertEqual(found[1], [], where)
-                    self.assertGreater(found[0], 10, where)
-
-    def test_narrow(self) -> None:
-        """Nothing is wider than a window of 320 pixels, nor needs one that is wider."""
-        self.addCleanup(self.bridge.thaw)
-        for language in LANGUAGES:
-            for state, page in self.states(language):
-                for width in (320, 360, 700, 1600):
-                    page.look_like(width, 740)
-                    needed = page.evaluate("document.documentElement.scrollWidth")
-                    self.assertLessEqual(needed, width, f"{state}, {language}")
+                assert_for_everybody(self, page, f"{state}, {language}")
 
     def test_labels(self) -> None:
         """Every control has a name that is seen, or contains what is seen."""
@@ -86,12 +65,4 @@ class AccessibilityTests(PageCase):
 
     def test_motion(self) -> None:
         """Who wants no motion gets none."""
-        page = self.open()
-        durations = (
-            "[...document.querySelectorAll('*')].map((one) => "
-            "getComputedStyle(one).transitionDuration).filter((one) => one !== '0s').length"
-        )
-        self.assertGreater(page.evaluate(durations), 0)
-        reduced = {"name": "prefers-reduced-motion", "value": "reduce"}
-        page.call("Emulation.setEmulatedMedia", features=[reduced])
-        self.assertEqual(page.evaluate(durations), 0)
+        assert_still(self, self.open())
