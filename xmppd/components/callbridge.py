@@ -13,7 +13,6 @@ from twisted.words.xish.domish import Element
 
 from bridgewire.iq import Requests, new_request
 from bridgewire.login import LoginReply, LoginRequest, Serve
-from bridgewire.namespaces import LOGIN
 from bridgewire.sasl import WireFault
 from bridgewire.session_end import EndSessions, SessionEnded
 
@@ -102,27 +101,3 @@ class CallBridgeLink:
 
     def _order(self, payload: Element) -> Element:
         return new_request("set", self.domain, self.host, payload)
-
-
-def is_offer(iq: Element) -> bool:
-    """True for an IQ that offers to answer logins."""
-    payload = iq.firstChildElement()
-    return iq.getAttribute("type") == "set" and payload is not None and payload.uri == LOGIN
-
-
-def is_end_sessions(iq: Element) -> bool:
-    """True for an IQ that orders to end sessions."""
-    return is_offer(iq) and iq.firstChildElement().name == "end-sessions"
-
-
-def ended_result(iq: Element, count: int) -> Element:
-    """Answer the result for an order to end sessions: ``count`` were ended."""
-    answer: Element = toResponse(iq, "result")
-    answer.addElement((LOGIN, "end-sessions"))["count"] = str(count)
-    return answer
-
-
-def bad_offer(iq: Element) -> Element:
-    """Answer the error for an offer or an order that cannot be read."""
-    answer: Element = StanzaError("bad-request", type="modify").toResponse(iq)
-    return answer

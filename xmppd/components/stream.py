@@ -11,7 +11,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.words.protocols.jabber.error import StanzaError
 from twisted.words.xish.domish import Element
 
 from bridgewire import naming, tls
@@ -21,29 +20,19 @@ from bridgewire.keepalive import Keepalive, measured
 from bridgewire.limits import BEFORE_LOGIN, COMPONENT_LINK
 from bridgewire.namespaces import COMPONENT, CONTENT, ERRORS, STREAM_ERRORS, STREAMS
 from bridgewire.parser import StreamFault
-from bridgewire.sasl import WireFault
 from bridgewire.steps import Reason, Step, StepFailure
 from bridgewire.stream import XmlStream
 from daemonkit.hosts import HostPort
 from daemonkit.networks import plain_address
-from daemonkit.terminal import printable
 from xmppd.components.admission import Refusal, Refused
-from xmppd.components.callbridge import (
-    CallBridgeLink,
-    bad_offer,
-    ended_result,
-    is_end_sessions,
-    is_offer,
-)
+from xmppd.components.callbridge import CallBridgeLink
+from xmppd.components.requests import CallBridgeRequests
 from xmppd.components.table import ComponentInputs, ComponentMachine
-from xmppd.ending import describe
 from xmppd.events import (
     COMPONENT_LOST,
-    COMPONENT_OFFER,
     COMPONENT_REFUSED,
     COMPONENT_REGISTERED,
     COMPONENT_REPLACED,
-    SESSIONS_ENDED_FOR,
     STRANGER_REFUSED,
 )
 from xmppd.troubles import Trouble
@@ -95,6 +84,9 @@ class ComponentStream:
         self._requests = Requests(clock, self.stream.send)
         self._keepalive = Keepalive(clock, components.times.ping_interval, self.ping, self._silent)
         self.callbridge = CallBridgeLink(self._requests, self._current_callbridge)
+        self._callbridge_requests = CallBridgeRequests(
+            components, self.callbridge, self.stream.send, self._report
+        )
 
     # StreamOwner: what the peer does
 
@@ -255,11 +247,7 @@ class ComponentStream:
             self._all.route(element)
         elif element.getAttribute("type") in ("result", "error"):
             self._requests.answer(element)
-        elif is_end_sessions(element):
-            self._end_sessions(element)
-        elif is_offer(element):
-            self._take_offer(element)
-        else:
+        elif not self._callbridge_requests.take(element):
             self._all.route(element)
 
     def withdraw(self, reason: Reason, why: str) -> None:
@@ -322,48 +310,6 @@ class ComponentStream:
     def deliver(self, stanza: Element) -> None:
         """Send a stanza to it."""
         self.stream.send(stanza)
-
-    def _take_offer(self, iq: Element) -> None:
-        try:
-            answer = self.callbridge.take_offer(iq)
-        except WireFault as fault:
-            self._report(StepFailure(Step.LOGIN, Reason.PROTOCOL_ERROR, f"bad offer: {fault}"))
-            self.stream.send(bad_offer(iq))
-            return
-        self.stream.send(answer)
-        self.log.info(
-            COMPONENT_OFFER,
-            step=Step.LOGIN,
-            callbridge=self.host,
-            answers=self.callbridge.describe(),
-        )
-        self._all.changed(self.domain, self.callbridge)
-
-    def _end_sessions(self, iq: Element) -> None:
-        try:
-            order = self.callbridge.read_order(iq)
-        except WireFault as fault:
-            self._report(StepFailure(Step.LOGIN, Reason.PROTOCOL_ERROR, f"bad order: {fault}"))
-            self.stream.send(bad_offer(iq))
-            return
-        except StanzaError as error:
-            text = "it wants to end sessions, and answers no logins"
-            self._report(StepFailure(Step.LOGIN, Reason.POLICY, text))
-            self.stream.send(error.toResponse(iq))
-            return
-        count = self._all.end_sessions(self.domain, order)
-        self.stream.send(ended_result(iq, count))
-        user = f"{order.username}@{self.domain}"
-        if order.resource is not None:
-            user += f"/{printable(order.resource)}"
-        self.log.info(
-            SESSIONS_ENDED_FOR,
-            step=Step.LOGIN,
-            callbridge=self.host,
-            user=order.username,
-            domain=self.domain,
-            what=describe(count, user, order.reason),
-        )
 
     def _current_callbridge(self) -> CallBridgeLink | None:
         """The link of this Call Bridge that is up now, perhaps a later one."""
