@@ -8,7 +8,8 @@ from twisted.words.xish.domish import Element
 from bridgewire.namespaces import SASL
 from bridgewire.sasl import failure_condition, sasl_data, sasl_failure, sasl_message
 from callbridged.backends import BackendUnavailable
-from callbridged.logins.login import MAX_SECONDS, LoginService, NoRoom, OutOfOrder
+from callbridged.logins.login import LoginService, NoRoom, OutOfOrder
+from callbridged.logins.session import MAX_SECONDS
 from tests.callbridged.login_case import LINK, LoginCase
 from tests.callbridged.people import MemoryBackend, ScramUser, auth, plain
 
