@@ -17,8 +17,8 @@ from daemonkit.ini import ConfigurationFault, IniReader, Section, Setting, find_
 from daemonkit.listen import refuse_twice
 from daemonkit.logging.settings import LogSettings, read_log
 from daemonkit.metrics.settings import MetricsSettings, read_metrics
-from daemonkit.section import parse_integer
 from daemonkit.throttle_limits import ThrottleLimits, read_failed_logins
+from daemonkit.units import parse_integer
 
 DEFAULT_PATH = Path("/etc/callbridged/callbridged.ini")
 #: What operators read where ``[guest] enabled`` is no.

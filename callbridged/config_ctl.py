@@ -16,8 +16,8 @@ from daemonkit.ctl import Frame, argument, show
 from daemonkit.ini import ConfigurationFault, Setting
 from daemonkit.reload_ctl import TIMEOUT
 from daemonkit.replace import directory_lock
-from daemonkit.section import suggest
 from daemonkit.terminal import CtlFailure, printable, table, wrapped
+from daemonkit.values import suggest
 
 _DETAILS = """\
 From: the line of the configuration file, or default; overlay where the value

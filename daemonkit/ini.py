@@ -17,8 +17,9 @@ from pathlib import Path
 
 from daemonkit.files import MAX_FILE
 from daemonkit.inifile import Fault, Source, parse
-from daemonkit.section import REQUIRED, Section, suggest
+from daemonkit.section import Section
 from daemonkit.setting import Findings, Setting
+from daemonkit.values import REQUIRED, suggest
 
 __all__ = ["REQUIRED", "ConfigurationFault", "Fault", "IniReader", "Section", "Setting", "Source"]
 

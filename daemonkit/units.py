@@ -1,4 +1,4 @@
-"""Durations and sizes as people write them: ``500ms``, ``10s``, ``8KiB``."""
+"""Durations, sizes and numbers as people write them: ``500ms``, ``10s``, ``8KiB``."""
 
 from __future__ import annotations
 
@@ -33,6 +33,13 @@ def parse_size(text: str) -> int:
         raise ValueError(f"{text!r} is no size. Write it like 512B, 8KiB or 1MiB.")
     number, unit = match.groups()
     return int(number) * _BYTES[unit]
+
+
+def parse_integer(text: str) -> int:
+    """Answer a whole number without a sign. Raises ValueError with a sentence."""
+    if not (text.isascii() and text.isdecimal()) or len(text) > 15:
+        raise ValueError(f"{text[:40]!r} is no whole number.")
+    return int(text)
 
 
 def spell_duration(seconds: float) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from callbridged.alarms.alarm import Kind
 from callbridged.alarms.hysteresis import Delays
-from daemonkit.section import Section, parse_integer
+from daemonkit.section import Section
+from daemonkit.units import parse_integer
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import argparse
 from callbridged.config import load
 from callbridged.web.audit import Entry, last
 from daemonkit.ctl import Frame, argument, show
-from daemonkit.section import parse_integer
 from daemonkit.terminal import CtlFailure, table
+from daemonkit.units import parse_integer
 
 _DETAILS = """\
 Who signed in or was refused, and who changed what, from where: the entries of
