@@ -17,7 +17,7 @@ from bridgewire.identity import (
 )
 from bridgewire.sni import choose_by_name
 from xmppd.config import Config, ServedDomain
-from xmppd.login import Logins
+from xmppd.logins import Logins
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ from xmppd.ending import end_for_callbridge
 from xmppd.events import READY
 from xmppd.failed_logins import FailedLogins
 from xmppd.listeners import listener, unused_listener
-from xmppd.login import Logins
+from xmppd.logins import Logins
 from xmppd.metrics import PREFIX, make_metrics, not_ready
 from xmppd.proxies import AnnouncingProxies, TrustedProxies
 from xmppd.queries import ServerQueries

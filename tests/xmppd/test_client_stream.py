@@ -21,7 +21,7 @@ from tests.support.memory import Peer
 from xmppd.clients.connected import Clients
 from xmppd.domain import Domain
 from xmppd.failed_logins import FailedLogins
-from xmppd.login import Logins
+from xmppd.logins import Logins
 from xmppd.router import Router
 from xmppd.sessions import Sessions
 

@@ -16,7 +16,7 @@ from daemonkit.feed import Feed
 from xmppd.control import MAX_SESSIONS, commands
 from xmppd.domain import Domain
 from xmppd.ending import end_for_callbridge, kick
-from xmppd.login import Logins
+from xmppd.logins import Logins
 from xmppd.sessions import Session, SessionInfo, Sessions
 
 

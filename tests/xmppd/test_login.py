@@ -11,7 +11,8 @@ from bridgewire.login import LoginReply, LoginRequest
 from bridgewire.namespaces import SASL
 from bridgewire.sasl import failure_condition, sasl_failure
 from bridgewire.session_end import SessionEnded
-from xmppd.login import Applicant, Login, Logins
+from xmppd.login import Applicant, Login
+from xmppd.logins import Logins
 
 CANNOT_LOOK = "temporary-auth-failure"
 

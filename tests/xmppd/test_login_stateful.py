@@ -16,7 +16,8 @@ from bridgewire.login import LoginReply, LoginRequest
 from bridgewire.namespaces import SASL
 from bridgewire.sasl import WireFault, sasl_failure
 from bridgewire.steps import StepFailure
-from xmppd.login import Applicant, Login, Logins
+from xmppd.login import Applicant, Login
+from xmppd.logins import Logins
 
 DEADLINE = 10.0
 BRIDGES = 3

@@ -23,7 +23,7 @@ from bridgewire.session_end import SessionEnded
 from xmppd.clients.management import Management, TooHigh, failed, read_count
 from xmppd.clients.presence import Presence
 from xmppd.events import ACKNOWLEDGEMENTS_MISSING
-from xmppd.login import CallBridge
+from xmppd.logins import CallBridge
 from xmppd.sessions import SessionInfo
 
 if TYPE_CHECKING:
