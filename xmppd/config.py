@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 from daemonkit.hosts import parse_domain, parse_name
 from daemonkit.ini import IniReader, Section, Setting, find_socket
@@ -14,26 +14,17 @@ from daemonkit.listen import parse_listen, refuse_twice
 from daemonkit.logging.settings import LogSettings, read_log
 from daemonkit.metrics.settings import MetricsSettings, read_metrics
 from daemonkit.throttle_limits import ThrottleLimits, read_failed_logins
+from xmppd.config_client import Client, check_client, read_client
+from xmppd.config_domains import ServedDomain, check_domains, read_domains
 from xmppd.config_limits import FAILED_LOGINS, Limits, read_limits
 from xmppd.external_services import ExternalServices, read_external_services
-from xmppd.networks import Network, parse_network
-from xmppd.web.urls import (
-    default_websocket_url,
-    parse_origin,
-    parse_websocket_url,
-)
 
 DEFAULT_PATH = Path("/etc/xmppd/xmppd.ini")
 #: Where the certificate of Call Bridges' authority is, unless another place is set.
 AUTHORITY = Path("/etc/xmppd/tls/ca.crt")
 _DEFAULT_SOCKET = Path("/run/xmppd/control.sock")
 
-#: Domains of one server, the first one included.
-MAX_DOMAINS = 100
-
 ClientCertificate = Literal["required", "optional", "none"]
-#: The settings that say where clients connect.
-ClientPort = Literal["listen", "direct_tls_listen", "websocket_listen"]
 
 
 @dataclass(frozen=True)
@@ -64,16 +55,6 @@ class Tls:
 
 
 @dataclass(frozen=True)
-class ServedDomain:
-    """One XMPP domain, in U-labels, with its files; all but the first are ``[domain NAME]``."""
-
-    name: str
-    certificate: Path
-    private_key: Path
-    client_ca: Path | None
-
-
-@dataclass(frozen=True)
 class Component:
     """``[component]``: where Call Bridges connect. Endpoint strings, and seconds."""
 
@@ -81,26 +62,6 @@ class Component:
     registration_timeout: float
     ping_interval: float
     ping_timeout: float
-
-
-@dataclass(frozen=True)
-class Client:
-    """``[client]``: where clients connect. Endpoint strings, and seconds.
-
-    No ``websocket_origins``: those of our own names. ``sign_in_page``: it is served to browsers.
-    ``proxy_protocol``: the ports where connections from ``trusted_proxies`` begin with a PROXY
-    header.
-    """
-
-    listen: tuple[str, ...]
-    direct_tls_listen: tuple[str, ...]
-    websocket_listen: tuple[str, ...]
-    login_timeout: float
-    websocket_origins: tuple[str, ...] = ()
-    websocket_url: str = ""
-    sign_in_page: bool = False
-    trusted_proxies: tuple[Network, ...] = ()
-    proxy_protocol: tuple[ClientPort, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -207,7 +168,7 @@ def load(path: Path, *, check_files: bool = True, text: str | None = None) -> Co
         state_directory=xmppd.directory("state_directory", Path("/var/lib/xmppd")),
         control_socket=xmppd.socket("control_socket", _DEFAULT_SOCKET),
     )
-    further_domains = _further_domains(reader)
+    further_domains = read_domains(reader)
     config = Config(
         ours,
         Tls(
@@ -227,17 +188,7 @@ def load(path: Path, *, check_files: bool = True, text: str | None = None) -> Co
             ping_interval=component.duration("ping_interval", 15.0, minimum=0.1, maximum=3600.0),
             ping_timeout=component.duration("ping_timeout", 5.0, minimum=0.1, maximum=300.0),
         ),
-        Client(
-            listen=client.items("listen", parse_listen, ("tcp:5222",)),
-            direct_tls_listen=client.items("direct_tls_listen", parse_listen, ()),
-            websocket_listen=client.items("websocket_listen", parse_listen, ()),
-            login_timeout=client.duration("login_timeout", 30.0, minimum=1.0, maximum=600.0),
-            websocket_origins=client.items("websocket_origins", parse_origin, (), separator=","),
-            websocket_url=client.parsed("websocket_url", parse_websocket_url, ""),
-            sign_in_page=client.boolean("sign_in_page", default=False),
-            trusted_proxies=client.items("trusted_proxies", parse_network, (), separator=","),
-            proxy_protocol=client.items("proxy_protocol", _parse_port, (), separator=","),
-        ),
+        read_client(client),
         Login(
             deadline=login.duration("deadline", 10.0, minimum=0.1, maximum=300.0),
             max_waiting=login.integer("max_waiting", 1000, minimum=1, maximum=100_000),
@@ -264,8 +215,8 @@ def load(path: Path, *, check_files: bool = True, text: str | None = None) -> Co
         warnings=tuple(reader.findings.warnings),
     )
     _check_listeners(config, component, client, metrics)
-    _check_domains(config, [section for _, section in reader.named_sections("domain")])
-    _check_proxies(config, client)
+    check_domains(reader, config.domains)
+    check_client(client, config.client, ours.hostname)
     reader.finish()
     return config
 
@@ -287,71 +238,3 @@ def _check_listeners(config: Config, component: Section, client: Section, metric
         )
     first, last = config.component.listen, config.metrics.listen
     refuse_twice([(component, "listen", first), *clients, (metrics, "listen", last)])
-
-
-def _further_domains(reader: IniReader) -> tuple[ServedDomain, ...]:
-    return tuple(
-        ServedDomain(
-            name=_domain_name(name, section),
-            certificate=section.readable_file("certificate"),
-            private_key=section.readable_file("private_key"),
-            client_ca=section.optional_file("client_ca"),
-        )
-        for name, section in reader.named_sections("domain")
-    )
-
-
-def _domain_name(name: str, section: Section) -> str:
-    if not name:
-        section.fault_of_heading("the name is missing. Write it like [domain example.org].")
-        return ""
-    try:
-        return parse_domain(name)
-    except ValueError as error:
-        section.fault_of_heading(str(error))
-        return ""
-
-
-def _check_domains(config: Config, sections: Sequence[Section]) -> None:
-    """Each domain once, and not too many: each one costs memory."""
-    taken = {config.xmppd.domain}
-    for domain, section in zip(config.further_domains, sections, strict=True):
-        if domain.name and domain.name in taken:
-            section.fault_of_heading(f"{domain.name} is there twice. Remove one of the two.")
-        taken.add(domain.name)
-    if len(config.domains) > MAX_DOMAINS:
-        sections[MAX_DOMAINS - 1].fault_of_heading(
-            f"there are {len(config.domains)} domains, and {MAX_DOMAINS} are allowed. "
-            "Give the others a server of their own."
-        )
-
-
-def _check_proxies(config: Config, client: Section) -> None:
-    """What is said about WebSocket and proxies must be of some use."""
-    wanted = config.client
-    if wanted.websocket_listen and not client.has("websocket_url"):
-        first = wanted.websocket_listen[0]
-        if default_websocket_url(config.xmppd.hostname, first) is None:
-            client.fault(
-                "websocket_listen",
-                f"{first} does not say its port, which browsers have to be told. "
-                "Set websocket_url.",
-            )
-    if wanted.sign_in_page and not wanted.websocket_listen:
-        client.fault(
-            "sign_in_page", "there is no port where it could be seen. Set websocket_listen, too."
-        )
-    if wanted.proxy_protocol and not wanted.trusted_proxies:
-        client.fault(
-            "proxy_protocol", "nobody's header would be believed. Set trusted_proxies, too."
-        )
-    for port in wanted.proxy_protocol:
-        if not getattr(wanted, port):
-            client.fault("proxy_protocol", f"{port} is empty. Leave it out here.")
-
-
-def _parse_port(text: str) -> ClientPort:
-    for port in get_args(ClientPort):
-        if text == port:
-            return cast(ClientPort, port)
-    raise ValueError(f"{text[:80]!r} is not one of {', '.join(get_args(ClientPort))}.")

@@ -16,7 +16,8 @@ from bridgewire.identity import (
     load_identity,
 )
 from bridgewire.sni import choose_by_name
-from xmppd.config import Config, ServedDomain
+from xmppd.config import Config
+from xmppd.config_domains import ServedDomain
 from xmppd.logins import Logins
 
 

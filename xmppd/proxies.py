@@ -11,7 +11,7 @@ from daemonkit.networks import plain_address
 from xmppd.networks import Networks
 
 if TYPE_CHECKING:
-    from xmppd.config import Client, ClientPort
+    from xmppd.config_client import Client, ClientPort
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,8 @@ from xmppd.components.admission import Admission, Refused
 from xmppd.components.connected import Components
 from xmppd.components.registry import Registry
 from xmppd.components.rotation import secret_used
-from xmppd.config import ClientPort, Config
+from xmppd.config import Config
+from xmppd.config_client import ClientPort
 from xmppd.control import commands
 from xmppd.domain import Domain, load_contexts
 from xmppd.ending import end_for_callbridge

@@ -9,7 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daemonkit.ini import ConfigurationFault
 from daemonkit.metrics.settings import MetricsSettings
-from xmppd.config import MAX_DOMAINS, Client, Component, Config, Login, load
+from xmppd.config import Component, Config, Login, load
+from xmppd.config_client import Client
+from xmppd.config_domains import MAX_DOMAINS
 
 SHIPPED = Path(__file__).resolve().parents[2] / "etc" / "xmppd" / "xmppd.ini"
 

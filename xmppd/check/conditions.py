@@ -18,7 +18,8 @@ from daemonkit.room import describe_room
 from xmppd.check.condition import Condition, failure, success, warning
 from xmppd.components import first_use, rotation
 from xmppd.components.registry import Registry, RegistryFault
-from xmppd.config import Config, ServedDomain
+from xmppd.config import Config
+from xmppd.config_domains import ServedDomain
 from xmppd.ctl_troubles import describe_trouble
 
 

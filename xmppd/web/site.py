@@ -12,7 +12,7 @@ from daemonkit.web.channel import Limits
 from daemonkit.web.pages import Page
 from daemonkit.web.site import WebSite
 from xmppd.clients.connected import Clients
-from xmppd.config import Client
+from xmppd.config_client import Client
 from xmppd.events import CLIENT_TLS_FAILED
 from xmppd.proxies import TrustedProxies
 from xmppd.web.channel import UpgradableChannel

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 from tests.support.websocket import Browser
 from tests.xmppd.test_client_stream import AUTH, BIND, ClientCase
-from xmppd.config import Client
+from xmppd.config_client import Client
 from xmppd.proxies import TrustedProxies
 from xmppd.web.site import XmppSite, make_site
 
