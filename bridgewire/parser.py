@@ -18,26 +18,9 @@ from twisted.words.xish.domish import Element, ExpatElementStream
 
 from bridgewire.limits import GRAIN, Limits
 from bridgewire.namespaces import STREAMS
+from bridgewire.xml_tokens import find_refused, finished, what_is
 
 UNDEFINED_ENTITY = errors.codes[errors.XML_ERROR_UNDEFINED_ENTITY]
-
-# Expat tries an unfinished token again only when twice its bytes are there ("reparse deferral",
-# since 2.6.0 and in Debian's 2.5.0), so a stanza that comes in small pieces would wait for the next
-# one. Python cannot always switch that off. Expat never sees an unfinished token here: what these
-# match is held back until the rest has come.
-_UNFINISHED = re.compile(
-    rb"""<(?:
-        (?:[^!?"'>][^"'>]*(?:"[^"]*"[^"'>]*|'[^']*'[^"'>]*)*(?:"[^"]*|'[^']*)?)?  # tag
-        | !  # what may become CDATA
-        | \?(?:[^?]|\?(?!>))*  # processing instruction, XML declaration
-    )\Z""",
-    re.VERBOSE,
-)
-_UNFINISHED_TEXT = re.compile(rb"(?:&[^;<]*|\]\]?)\Z")
-
-_CDATA = b"<![CDATA["
-_SPECIAL = re.compile(rb"<(?:!.|\?)", re.DOTALL)
-_NAMES = {b"<!-": "comment", b"<?": "processing instruction"}
 
 _TAG = re.compile(rb"""<(?![!?])(?:[^"'>]|"[^"]*"|'[^']*')*>""")
 #: A longer start tag of a stream is not kept, and its parser stays.
@@ -228,40 +211,13 @@ class StreamParser(ExpatElementStream):
     def _parse(self, piece: bytes) -> None:
         self._fed += len(piece)
         whole = self._held + piece
-        refused = self._find_refused(whole)
-        if refused is not None:
-            cut = refused.start()
-        else:
-            unfinished = _UNFINISHED.match(whole, max(whole.rfind(b"<"), 0))
-            if unfinished is None:
-                unfinished = _UNFINISHED_TEXT.search(whole, whole.rfind(b">") + 1)
-            cut = unfinished.start() if unfinished else len(whole)
-            cdata = whole.rfind(b"<![", 0, cut)
-            if cdata >= 0 and cut - cdata < len(_CDATA):
-                cut = cdata
+        refused = find_refused(whole, self._in_cdata, self._fed == len(whole))
+        cut = finished(whole) if refused is None else refused.start()
         self._held = whole[cut:]
         if cut:
             self._let_expat_parse(whole, cut)
         if refused is not None:
-            what = _NAMES.get(refused[0], "document type declaration")
-            raise StreamFault("restricted-xml", f"{what} not allowed")
-
-    def _find_refused(self, whole: bytes) -> re.Match[bytes] | None:
-        """Find what must not be there, before expat does: it would tell of some other fault, or of
-        none yet, as the bytes were cut.
-        """
-        at = whole.find(b"]]>") if self._in_cdata else 0
-        while at >= 0:
-            found = _SPECIAL.search(whole, at)
-            if found is None:
-                break
-            if found[0] == b"<![":
-                at = whole.find(b"]]>", found.end())
-            elif found[0] == b"<?" and found.start() == len(whole) - self._fed == 0:
-                at = found.end()  # where the XML declaration may stand
-            else:
-                return found
-        return None
+            raise StreamFault("restricted-xml", f"{what_is(refused)} not allowed")
 
     def _let_expat_parse(self, whole: bytes, cut: int) -> None:
         if self.parser is None:
