@@ -7,34 +7,33 @@ What does stand here must be right, or reading it raises `WireFault`, and nothin
 from __future__ import annotations
 
 import base64
-import ipaddress
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from twisted.words.xish.domish import Element
 
+from bridgewire.login_values import (
+    MAX_DEADLINE,
+    MAX_LIFETIME,
+    add_mechanisms,
+    check_address,
+    check_mechanism,
+    check_time,
+    check_visible,
+    expect,
+    only,
+    parse_capacity,
+    parse_localpart,
+    parse_seconds,
+    read_certificate,
+    read_channel_bindings,
+    read_mechanisms,
+)
 from bridgewire.namespaces import LOGIN, SASL
-from bridgewire.sasl import WireFault, failure_condition, from_base64, sasl_data, text_of
-from bridgewire.username import parse_username
+from bridgewire.sasl import WireFault, failure_condition, sasl_data
 
 REQUESTS = frozenset({"auth", "response", "abort"})
 REPLIES = frozenset({"challenge", "success", "failure"})
-
-MAX_CAPACITY = 1_000_000
-MAX_MECHANISMS = 64
-MAX_CHANNEL_BINDINGS = 8
-MAX_CHANNEL_BINDING = 1024  # octets
-MAX_CERTIFICATE = 16 * 1024  # octets of DER
-MAX_DEADLINE = 3600.0  # seconds
-MAX_LIFETIME = 999_999.0  # seconds
-
-_CAPACITY = re.compile(r"[0-9]{1,7}")
-_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
-_VISIBLE = re.compile(r"[!-~]{1,128}")
-_MECHANISM = re.compile(r"[A-Z0-9_-]{1,20}")  # RFC 4422 section 3.1
-_BINDING_TYPE = re.compile(r"[A-Za-z0-9.-]{1,64}")  # RFC 5056 section 7
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")  # XEP-0082
 
 
 @dataclass(frozen=True)
@@ -54,20 +53,18 @@ class Serve:
         element["capacity"] = str(self.capacity)
         if self.successor:
             element["successor"] = self.successor
-        _add_mechanisms(element, self.mechanisms)
+        add_mechanisms(element, self.mechanisms)
         return element
 
     @classmethod
     def from_element(cls, element: Element | None) -> Serve:
         """Read ``<serve/>``. Raises WireFault."""
         offer = expect(element, "serve")
-        capacity = offer.getAttribute("capacity", "")
-        if not _CAPACITY.fullmatch(capacity) or int(capacity) > MAX_CAPACITY:
-            raise WireFault(f"capacity is {capacity!r:.40}, no number from 0 to {MAX_CAPACITY}")
+        capacity = parse_capacity(offer.getAttribute("capacity", ""))
         successor = offer.getAttribute("successor", "")
-        if successor and not _VISIBLE.fullmatch(successor):
-            raise WireFault("successor is not 1 to 128 visible characters of ASCII")
-        return cls(int(capacity), _mechanisms(offer), successor)
+        if successor:
+            check_visible("successor", successor, shown=False)
+        return cls(capacity, read_mechanisms(offer), successor)
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,7 @@ class LoginRequest:
             binding["type"] = kind
             binding.addContent(base64.b64encode(data).decode("ascii"))
         if self.offered:
-            _add_mechanisms(login.addElement((LOGIN, "offered")), self.offered)
+            add_mechanisms(login.addElement((LOGIN, "offered")), self.offered)
         if self.certificate is not None:
             encoded = base64.b64encode(self.certificate).decode("ascii")
             login.addElement((LOGIN, "certificate"), content=encoded)
@@ -139,15 +136,15 @@ class LoginRequest:
         login, session, sasl = _login(element, REQUESTS)
         peer = login.getAttribute("peer")
         deadline = login.getAttribute("deadline")
-        offered = _only(login, "offered")
+        offered = only(login, "offered")
         return cls(
             session,
             sasl,
-            None if peer is None else _address(peer),
-            None if deadline is None else _seconds("deadline", deadline, MAX_DEADLINE),
-            _channel_bindings(login),
-            () if offered is None else _mechanisms(offered),
-            _certificate(login),
+            None if peer is None else check_address(peer),
+            None if deadline is None else parse_seconds("deadline", deadline, MAX_DEADLINE),
+            read_channel_bindings(login),
+            () if offered is None else read_mechanisms(offered),
+            read_certificate(login),
             _token_request(login),
         )
 
@@ -207,7 +204,7 @@ class LoginReply:
         else:
             sasl_data(sasl)
         said = login.getAttribute("took")
-        took = None if said is None else _seconds("took", said, MAX_DEADLINE)
+        took = None if said is None else parse_seconds("took", said, MAX_DEADLINE)
         if username is None:
             return cls(session, sasl, took=took)
         lifetime = login.getAttribute("lifetime")
@@ -216,7 +213,7 @@ class LoginReply:
             sasl,
             parse_localpart(username),
             _token(login),
-            None if lifetime is None else _seconds("lifetime", lifetime, MAX_LIFETIME),
+            None if lifetime is None else parse_seconds("lifetime", lifetime, MAX_LIFETIME),
             login.getAttribute("report") == "end",
             took,
         )
@@ -228,125 +225,30 @@ def _new_login(session: str) -> Element:
     return login
 
 
-def expect(element: Element | None, name: str) -> Element:
-    """Answer the element, if it is ours with this name. Raises WireFault."""
-    if element is None or (element.uri, element.name) != (LOGIN, name):
-        raise WireFault(f"no <{name}/> of {LOGIN}")
-    return element
-
-
 def _login(element: Element | None, names: frozenset[str]) -> tuple[Element, str, Element]:
     login = expect(element, "login")
-    session = _visible("session", login.getAttribute("session", ""))
+    session = check_visible("session", login.getAttribute("session", ""))
     sasl = [one for one in login.elements() if one.uri == SASL]
     if len(sasl) != 1 or sasl[0].name not in names:
         raise WireFault(f"exactly one of {', '.join(sorted(names))} has to be in <login/>")
     return login, session, sasl[0]
 
 
-def _only(login: Element, name: str) -> Element | None:
-    """Answer the one child of ours with this name, or None."""
-    found = list(login.elements(LOGIN, name))
-    if len(found) > 1:
-        raise WireFault(f"<{name}/> is there twice")
-    return found[0] if found else None
-
-
-def _add_mechanisms(element: Element, names: tuple[str, ...]) -> None:
-    for name in names:
-        element.addElement((LOGIN, "mechanism"), content=name)
-
-
-def _mechanisms(element: Element) -> tuple[str, ...]:
-    names = tuple(text_of(one).strip() for one in element.elements(LOGIN, "mechanism"))
-    for name in names:
-        _mechanism(name)
-    if len(names) > MAX_MECHANISMS or len(set(names)) < len(names):
-        raise WireFault("there are too many mechanisms, or one is there twice")
-    return names
-
-
-def _mechanism(name: str) -> str:
-    if not _MECHANISM.fullmatch(name):
-        raise WireFault(f"{name!r:.40} is not the name of a SASL mechanism")
-    return name
-
-
-def _channel_bindings(login: Element) -> Mapping[str, bytes]:
-    bindings: dict[str, bytes] = {}
-    for binding in login.elements(LOGIN, "channel-binding"):
-        kind = binding.getAttribute("type", "")
-        if not _BINDING_TYPE.fullmatch(kind) or kind in bindings:
-            raise WireFault(f"channel-binding has the type {kind!r:.40}, or has it twice")
-        data = from_base64(text_of(binding), "bad-request")
-        if not 0 < len(data) <= MAX_CHANNEL_BINDING:
-            raise WireFault(f"channel-binding has {len(data)} octets")
-        bindings[kind] = data
-    if len(bindings) > MAX_CHANNEL_BINDINGS:
-        raise WireFault(f"there are {len(bindings)} channel bindings")
-    return bindings
-
-
-def _certificate(login: Element) -> bytes | None:
-    element = _only(login, "certificate")
-    if element is None:
-        return None
-    data = from_base64(text_of(element), "bad-request")
-    if not 0 < len(data) <= MAX_CERTIFICATE:
-        raise WireFault(f"certificate has {len(data)} octets")
-    return data
-
-
 def _token_request(login: Element) -> TokenRequest | None:
-    element = _only(login, "token")
+    element = only(login, "token")
     if element is None:
         return None
     mechanism = element.getAttribute("mechanism")
     return TokenRequest(
-        _visible("agent", element.getAttribute("agent", "")),
-        None if mechanism is None else _mechanism(mechanism),
+        check_visible("agent", element.getAttribute("agent", "")),
+        None if mechanism is None else check_mechanism(mechanism),
         element.getAttribute("invalidate") in ("true", "1"),
     )
 
 
 def _token(login: Element) -> Token | None:
-    element = _only(login, "token")
+    element = only(login, "token")
     if element is None:
         return None
-    expiry = element.getAttribute("expiry", "")
-    if not _TIME.fullmatch(expiry):
-        raise WireFault(f"expiry is {expiry!r:.40}, no time of XEP-0082 in UTC")
-    return Token(_visible("secret", element.getAttribute("secret", ""), shown=False), expiry)
-
-
-def _visible(what: str, text: str, *, shown: bool = True) -> str:
-    if not _VISIBLE.fullmatch(text):
-        value = f" {text!r:.40}," if shown else ""
-        raise WireFault(f"{what} is{value} not 1 to 128 visible ASCII characters")
-    return text
-
-
-def parse_localpart(username: str) -> str:
-    """Answer a localpart that is in its normal form. Raises WireFault."""
-    try:
-        if parse_username(username) == username:
-            return username
-    except ValueError:
-        pass
-    raise WireFault(f"username is {username!r:.40}, no normalised localpart")
-
-
-def _address(text: str) -> str:
-    try:
-        ipaddress.ip_address(text)
-        if len(text) <= 64 and text.isprintable():  # an IPv6 zone can be any text
-            return text
-    except ValueError:
-        pass
-    raise WireFault(f"peer is {text!r:.60}, no IP address")
-
-
-def _seconds(what: str, text: str, maximum: float) -> float:
-    if not _SECONDS.fullmatch(text) or float(text) > maximum:
-        raise WireFault(f"{what} is {text!r:.40}, no number of seconds up to {maximum:g}")
-    return float(text)
+    expiry = check_time("expiry", element.getAttribute("expiry", ""))
+    return Token(check_visible("secret", element.getAttribute("secret", ""), shown=False), expiry)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from twisted.words.xish.domish import Element
 
-from bridgewire.login import expect, parse_localpart
+from bridgewire.login_values import expect, parse_localpart
 from bridgewire.namespaces import LOGIN
 from bridgewire.sasl import WireFault
 
