@@ -17,7 +17,7 @@ from bridgewire.identity import Identity
 from bridgewire.sni import choose_by_name
 from bridgewire.steps import Reason, Step
 from bridgewire.tls_failures import Untrusted
-from tests.bridgewire.test_tls import TlsCase
+from tests.bridgewire.tls_case import TlsCase
 
 
 class SniTests(TlsCase):
