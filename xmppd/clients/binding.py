@@ -7,10 +7,12 @@ import secrets
 from copy import copy
 from typing import TYPE_CHECKING
 
+from twisted.words.protocols.jabber.error import StanzaError
+from twisted.words.protocols.jabber.xmlstream import toResponse
 from twisted.words.protocols.jabber.xmpp_stringprep import resourceprep
 from twisted.words.xish.domish import Element
 
-from bridgewire.namespaces import BIND2, STANZA_ERRORS
+from bridgewire.namespaces import BIND, BIND2, STANZA_ERRORS
 from bridgewire.parser import StreamFault
 from xmppd.clients.management import failed
 from xmppd.clients.sasl import BindRequest
@@ -26,11 +28,30 @@ if TYPE_CHECKING:
 MAX_RESOURCE = 1023
 
 
-def bind(clients: Clients, stream: ClientStream, wanted: str) -> ClientSession | None:
-    """Answer a session with the ``wanted`` resource, or one that the server makes up (RFC 6120
-    section 7); None where the user has too many.
+def is_request(element: Element) -> bool:
+    """True for an IQ that asks for a resource (RFC 6120 section 7)."""
+    return bool(
+        element.name == "iq"
+        and element.getAttribute("type") == "set"
+        and next(element.elements(BIND, "bind"), None) is not None
+    )
+
+
+def bind(
+    clients: Clients, stream: ClientStream, iq: Element
+) -> tuple[ClientSession | None, Element]:
+    """Answer a session, if the user may have one more, and what to say (RFC 6120 section 7).
+
+    It has the resource that the client wants, or one that the server makes up.
     """
-    return _bind(clients, stream, _prepare(wanted) or secrets.token_hex(8))
+    wanted = str(next(iq.elements(BIND, "bind")).firstChildElement() or "").strip()
+    session = _bind(clients, stream, _prepare(wanted) or secrets.token_hex(8))
+    if session is None:
+        return None, StanzaError("resource-constraint", type="wait").toResponse(iq)
+    result = toResponse(iq, "result")
+    bind = result.addElement((BIND, "bind"))
+    bind.addElement((BIND, "jid"), content=session.jid.full())
+    return session, result
 
 
 def bind_inline(

@@ -10,23 +10,13 @@ from OpenSSL import SSL
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.words.protocols.jabber.error import StanzaError
-from twisted.words.protocols.jabber.xmlstream import toResponse
 from twisted.words.xish.domish import Element
 
 from bridgewire import tls
 from bridgewire.jid import JID, InvalidFormat, parse_host, parse_jid
 from bridgewire.limits import AFTER_LOGIN, BEFORE_LOGIN
 from bridgewire.login import LoginReply
-from bridgewire.namespaces import (
-    BIND,
-    CLIENT,
-    CSI,
-    MANAGEMENT,
-    SASL,
-    SASL2,
-    TLS,
-)
+from bridgewire.namespaces import CLIENT, CSI, MANAGEMENT, SASL, SASL2, TLS
 from bridgewire.parser import StreamFault
 from bridgewire.steps import StepFailure
 from daemonkit.feed import Feed
@@ -147,7 +137,7 @@ class ClientStream:
             self.machine.response(element)
         elif uri in (SASL, SASL2) and name == "abort":
             self.machine.abort(element)
-        elif _binds(element):
+        elif binding.is_request(element):
             self.machine.bind(element)
         else:
             self.machine.stanza(element)
@@ -251,16 +241,10 @@ class ClientStream:
             self.stream.fail("policy-violation", why_ended)
 
     def bind(self, iq: Element) -> None:
-        wanted = str(next(iq.elements(BIND, "bind")).firstChildElement() or "").strip()
-        session = binding.bind(self._all, self, wanted)
-        if session is None:
-            self.stream.send(StanzaError("resource-constraint", type="wait").toResponse(iq))
-            return
-        result = toResponse(iq, "result")
-        bind = result.addElement((BIND, "bind"))
-        bind.addElement((BIND, "jid"), content=session.jid.full())
-        self.stream.send(result)
-        self._begin(session)
+        session, answer = binding.bind(self._all, self, iq)
+        self.stream.send(answer)
+        if session is not None:
+            self._begin(session)
 
     def manage_unbound(self, element: Element) -> None:
         if (element.uri, element.name) != (MANAGEMENT, "resume"):
@@ -352,11 +336,3 @@ def _claimed(sender: str | None) -> JID | None:
     except InvalidFormat:
         return None
     return claimed if claimed is not None and claimed.user else None
-
-
-def _binds(element: Element) -> bool:
-    return bool(
-        element.name == "iq"
-        and element.getAttribute("type") == "set"
-        and next(element.elements(BIND, "bind"), None) is not None
-    )
