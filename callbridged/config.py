@@ -2,52 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
 from callbridged.alarms.settings import AlarmSettings, read_alarms
 from callbridged.backends import BackendFault, ConfiguredBackend, configured
 from callbridged.config_admin import AdminSettings, read_admin
+from callbridged.config_callbridge import DEFAULT_SOCKET, CallBridge, lay_over, read_callbridge
 from callbridged.logins.guessing import FAILED_LOGINS
-from callbridged.overlay import KEYS, NAME, SECTION, NotAllowed, Overlay, read_overlay
+from callbridged.overlay import Overlay
 from callbridged.scram_keys import normal_password
-from daemonkit.hosts import HostPort, parse_domain, parse_host_port, parse_label
-from daemonkit.ini import ConfigurationFault, IniReader, Section, Setting, find_socket
+from daemonkit.hosts import HostPort, parse_host_port
+from daemonkit.ini import IniReader, Section, Setting, find_socket
 from daemonkit.listen import refuse_twice
 from daemonkit.logging.settings import LogSettings, read_log
 from daemonkit.metrics.settings import MetricsSettings, read_metrics
 from daemonkit.throttle_limits import ThrottleLimits, read_failed_logins
-from daemonkit.units import parse_integer
 
 DEFAULT_PATH = Path("/etc/callbridged/callbridged.ini")
 #: What operators read where ``[guest] enabled`` is no.
 NO_GUESTS = "not let in; set enabled = yes under [guest] in callbridged.ini if they should be"
-_DEFAULT_STATE = Path("/var/lib/callbridged")
-_DEFAULT_SECRET = Path("/etc/callbridged/secret")
-_DEFAULT_SOCKET = Path("/run/callbridged/control.sock")
-
-#: More XMPP servers than this are not held at once.
-MAX_LINKS = 100
 
 Verify = Literal["domain+host", "domain"]
-
-
-@dataclass(frozen=True)
-class CallBridge:
-    """``[callbridge]``: who this Call Bridge is, and which XMPP servers it goes to.
-
-    ``domain`` and ``name`` are in U-labels, as XMPP has them. ``server_address`` None: SRV; its
-    port None: the default. ``links`` None: one to each SRV target.
-    """
-
-    name: str
-    domain: str
-    server_address: HostPort | None
-    secret: str = field(repr=False)
-    links: int | None
-    state_directory: Path
-    control_socket: Path
 
 
 @dataclass(frozen=True)
@@ -141,7 +118,7 @@ def control_socket(path: Path) -> Path:
     Raises:
         ConfigurationFault: it cannot be read.
     """
-    return find_socket(path, "callbridge", _DEFAULT_SOCKET)
+    return find_socket(path, "callbridge", DEFAULT_SOCKET)
 
 
 def load(
@@ -162,10 +139,10 @@ def load(
         ConfigurationFault: with every fault of both files.
     """
     reader = IniReader(path, check_files=check_files, text=text)
-    _lay_over(reader, overlay)
+    lay_over(reader, overlay)
     tls, admin, metrics = (reader.section(name) for name in ("tls", "admin", "metrics"))
     config = Config(
-        _callbridge(reader.section("callbridge")),
+        read_callbridge(reader.section("callbridge")),
         Tls(
             certificate=tls.readable_file(
                 "certificate", Path("/etc/callbridged/tls/callbridge.crt")
@@ -195,62 +172,6 @@ def load(
     )
     reader.finish()
     return config
-
-
-def overlay_path(path: Path, text: str | None = None) -> Path:
-    """Answer where the overlay of a file is. ``text`` as for `load`.
-
-    Raises:
-        ConfigurationFault: the file cannot be read.
-    """
-    return _overlay_path(IniReader(path, check_files=False, text=text))
-
-
-def _overlay_path(reader: IniReader) -> Path:
-    return reader.peek("callbridge").directory("state_directory", _DEFAULT_STATE) / NAME
-
-
-def _lay_over(reader: IniReader, overlay: Overlay | None) -> None:
-    if overlay is None:
-        path = _overlay_path(reader)
-        try:
-            overlay = read_overlay(path.parent)
-        except ConfigurationFault as fault:
-            if reader.findings.check_files or not isinstance(fault, NotAllowed):
-                source = Overlay(path).source
-                reader.findings.faults += (replace(one, source=source) for one in fault.faults)
-            else:
-                reader.findings.warnings += fault.each
-            return
-    reader.lay_over(overlay.text, overlay.source, {SECTION: KEYS})
-
-
-def _callbridge(section: Section) -> CallBridge:
-    return CallBridge(
-        name=section.parsed("name", parse_label),
-        domain=section.parsed("domain", parse_domain),
-        server_address=section.parsed(
-            "server_address", parse_host_port, None, shown=lambda address: str(address or "")
-        ),
-        secret=_secret(section),
-        links=section.parsed("links", _links, None, shown=lambda n: "all" if n is None else str(n)),
-        state_directory=section.directory("state_directory", _DEFAULT_STATE),
-        control_socket=section.socket("control_socket", _DEFAULT_SOCKET),
-    )
-
-
-def _secret(section: Section) -> str:
-    """Out of the file itself or out of another, but not both; the overlay's wins."""
-    inline = section.secret("secret")
-    if section.source("secret") is not None:
-        section.path("secret_file", _DEFAULT_SECRET)
-        return inline
-    if not section.has("secret"):
-        return section.secret_file("secret_file", _DEFAULT_SECRET)
-    if section.has("secret_file"):
-        section.fault("secret", "there is a secret_file as well. Keep one of the two.")
-    section.known.append("secret_file")
-    return inline
 
 
 def _dns(section: Section) -> Dns:
@@ -319,15 +240,3 @@ def _tokens(section: Section) -> Tokens:
         enabled=section.boolean("enabled", True),
         lifetime=section.duration("lifetime", 336 * 3600.0, minimum=60.0, maximum=8760 * 3600.0),
     )
-
-
-def _links(text: str) -> int | None:
-    if text.lower() == "all":
-        return None
-    try:
-        number = parse_integer(text)
-    except ValueError:
-        number = 0
-    if not 1 <= number <= MAX_LINKS:
-        raise ValueError(f"{text[:40]!r} is neither all nor a number from 1 to {MAX_LINKS}.")
-    return number

@@ -9,7 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from callbridged.config import control_socket, load, overlay_path
+from callbridged.config import control_socket, load
+from callbridged.config_callbridge import overlay_path
 from callbridged.overlay import KEYS, SECTION, NotAllowed, read_overlay
 from daemonkit.calling import NotRunning, call
 from daemonkit.ctl import Frame, argument, show

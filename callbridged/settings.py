@@ -14,7 +14,8 @@ from typing import Any, Protocol, TypeVar
 from twisted.internet.defer import Deferred
 
 from callbridged.bridge import Bridge
-from callbridged.config import CallBridge, Config
+from callbridged.config import Config
+from callbridged.config_callbridge import CallBridge
 from callbridged.overlay import KEYS, SECTION, Overlay, ValueFault, read_overlay
 from callbridged.reload import Fresh, apply, read, read_certificates
 from daemonkit import credentials

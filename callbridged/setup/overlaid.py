@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from callbridged.config import overlay_path
+from callbridged.config_callbridge import overlay_path
 from callbridged.overlay import SECTION, Overlay, read_overlay
 from daemonkit import ini_edit
 from daemonkit.changes import Changes
