@@ -97,7 +97,7 @@ def check_site(request: Request) -> None:
         raise Denied(HTTPStatus.FORBIDDEN, "cross-site", "A page of another site may not ask this.")
 
 
-def check_token(request: Request, expected: str, given: str | None) -> None:
+def check_token(expected: str, given: str | None) -> None:
     """Raises Denied where ``given`` is not the session's CSRF token."""
     shown = (given or "").encode("utf-8", "surrogatepass")
     if not hmac.compare_digest(shown, expected.encode()):

@@ -85,12 +85,12 @@ class Audit:
         #: What administrators did, and who was refused; the latest, those of former runs included.
         self.feed: Feed[Entry] = Feed(KEPT)
         self.refusals: Feed[Entry] = Feed(KEPT)
-        try:
-            for name, feed in zip(_NAMES, (self.feed, self.refusals), strict=True):
+        for name, feed in zip(_NAMES, (self.feed, self.refusals), strict=True):
+            try:
                 for entry in _read(directory / name, KEPT):
                     feed.add(entry)
-        except OSError as error:
-            self.log.warn(AUDIT_LOST, path=directory / name, why=error.strerror or error)
+            except OSError as error:
+                self.log.warn(AUDIT_LOST, path=directory / name, why=error.strerror or error)
 
     def latest(self, number: int) -> list[Entry]:
         """Answer the latest entries of both kinds, oldest first."""

@@ -69,7 +69,7 @@ class Access:
                     access.check_role(caller)
             return caller
         if change:
-            self._check_session(request, session, request.getHeader(CSRF_HEADER))
+            self._check_session(session, request.getHeader(CSRF_HEADER))
         return session.caller
 
     def session(self, request: Request) -> Session | None:
@@ -89,7 +89,7 @@ class Access:
         A viewer gets no further than this. Raises Denied.
         """
         access.check_site(request)
-        self._check_session(request, session, token)
+        self._check_session(session, token)
 
     async def sign_in(self, request: Request, name: str, password: str) -> Session:
         """Begin a session of the page's. Raises Denied."""
@@ -104,13 +104,13 @@ class Access:
         access.check_site(request)
         session = self.sessions.find(request)
         if session is not None:
-            access.check_token(request, session.token, token)
+            access.check_token(session.token, token)
             self._audit.signed_out(session.caller)
         self.sessions.end(request)
 
-    def _check_session(self, request: Request, session: Session, token: str | None) -> None:
+    def _check_session(self, session: Session, token: str | None) -> None:
         with self._noted(session.caller):
-            access.check_token(request, session.token, token)
+            access.check_token(session.token, token)
             access.check_role(session.caller)
 
     @contextmanager

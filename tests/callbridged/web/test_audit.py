@@ -129,11 +129,13 @@ class AuditTests(SynchronousTestCase):
         self.assertIn(r"\\x1b[2J\\x0a", line)
 
     def test_disk(self) -> None:
-        """Where it cannot be written the log says so, and the entries are there until the end."""
+        """Where it cannot be written the log says so, and the entries are there until the end;
+        what can be read of former runs still is."""
         lines = self.enterContext(written(Clock()))
         (self.directory / "audit.log").mkdir()
         self.audit.signed_in(ALICE, "page")
         self.assertEqual(lines[0].event, AUDIT_LOST)
         self.assertEqual(len(self.audit.latest(10)), 1)
-        self.make()
+        self.audit.refused("", "192.0.2.8", "wrong name or password")
+        self.assertEqual([one.action for one in self.make().latest(10)], ["refused"])
         self.assertEqual(sum(line.event is AUDIT_LOST for line in lines), 1)
