@@ -32,7 +32,7 @@ class Conflict(Exception):
     """Somebody else has changed the settings meanwhile. ``version`` is what they are now."""
 
     def __init__(self, version: str) -> None:
-        super().__init__("the settings have changed meanwhile. Look at them again, and repeat it.")
+        super().__init__("The settings have changed meanwhile. Look at them again, and repeat it.")
         self.version = version
 
 
@@ -147,11 +147,14 @@ class Settings:
         """
         return await self._replace(lambda there: self._with(values, there), version, at_once)
 
-    async def reset(self, keys: Iterable[str] = KEYS) -> Changed:
-        """Let what the ini file says be in use again. Raises SettingsFault."""
+    async def reset(self, keys: Iterable[str] = KEYS, *, version: str | None = None) -> Changed:
+        """Let what the ini file says be in use again; ``version`` and errors as of `change`."""
         gone = tuple(keys)
         return await self._replace(
-            lambda there: there.without(gone), None, at_once=False, damaged=set(gone) >= set(KEYS)
+            lambda there: there.without(gone),
+            version,
+            at_once=False,
+            damaged=set(gone) >= set(KEYS),
         )
 
     def _overlay(self, damaged: bool = False) -> Overlay:

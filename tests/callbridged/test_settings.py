@@ -194,9 +194,12 @@ class RefusedTests(SettingsCase):
         self.change({"server_address": "192.0.2.7"})
         self.links.told.clear()
         for _ in range(2):
-            work = self.settings.change({"name": "cb2"}, version=older)
-            conflict = self.failureResultOf(self.begin(work), Conflict).value
-            self.assertEqual(conflict.version, self.settings.version)
+            for work in (
+                self.settings.change({"name": "cb2"}, version=older),
+                self.settings.reset(version=older),
+            ):
+                conflict = self.failureResultOf(self.begin(work), Conflict).value
+                self.assertEqual(conflict.version, self.settings.version)
             older = self.settings.version
             (self.directory / "secret").write_text("another\n")
             self.successResultOf(self.settings.reload.run())

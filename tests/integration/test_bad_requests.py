@@ -184,6 +184,7 @@ class PageTests(AdminCase):
     def test_forms(self) -> None:
         """Each is refused with a status that fits, and says which field is wrong."""
         good = urlencode(self.form)
+        reset = urlencode({**self.form, "action": "reset"})
         without = urlencode({name: text for name, text in self.form.items() if name != "csrf"})
         for body, status, named in (
             (without, 403, ""),
@@ -198,6 +199,7 @@ class PageTests(AdminCase):
             (good.replace("example.net", "x" * 60_000), 400, 'id="domain-fault"'),
             (good.replace("&name=cb1", "&name=a.b"), 400, 'id="name-fault"'),
             (good.replace("&version=", "&version=x"), 409, "example.com"),
+            (reset.replace("&version=", "&version=x"), 409, "have changed meanwhile"),
             ("&".join(f"field{number}=1" for number in range(5000)), 400, ""),
             ("", 403, ""),
         ):

@@ -47,7 +47,7 @@ class ConfigurationPage(FormPage):
 
     async def post(self, request: Request, session: Session, form: Mapping[str, str]) -> bytes:
         if form.get("action") == "reset":
-            return await self._reset(request, session)
+            return await self._reset(request, session, form.get("version", ""))
         values = typed_values(form, originals(form, self._settings.current()))
         shown: dict[str, Any] = {
             "typed": values,
@@ -80,12 +80,13 @@ class ConfigurationPage(FormPage):
             self._audit(session, changed, " (at once)" * shown["at_once"])
         return redirect(request, PATH, notice="saved")
 
-    async def _reset(self, request: Request, session: Session) -> bytes:
+    async def _reset(self, request: Request, session: Session, version: str) -> bytes:
         try:
-            changed = await self._settings.reset()
-        except SettingsFault as fault:
+            changed = await self._settings.reset(version=version)
+        except (Conflict, SettingsFault) as refused:
             request.setResponseCode(http.CONFLICT)
-            return self._form(request, session, faults=fault.faults)
+            faults = refused.faults if isinstance(refused, SettingsFault) else [("", str(refused))]
+            return self._form(request, session, faults=faults)
         self._audit(session, changed, " (reset to the ini file)")
         return redirect(request, PATH, notice="was-reset")
 
