@@ -17,7 +17,7 @@ from bridgewire.sasl import WireFault
 from bridgewire.session_end import EndSessions, SessionEnded
 from tests.fuzz.sasl import seeds, walk
 from tests.support.memory import MemoryTransport, Peer
-from tests.xmppd.test_client_stream import AUTH, ClientCase
+from tests.xmppd.client_case import AUTH, ClientCase
 from tests.xmppd.test_random_walks import TYPED
 from xmppd.web.stream import WebSocketStream
 

@@ -14,7 +14,7 @@ from daemonkit.places import Places
 from daemonkit.throttle_limits import ThrottleLimits
 from tests.support.logged import written
 from tests.support.memory import Peer
-from tests.xmppd.test_client_stream import AUTH, HERE, ClientCase
+from tests.xmppd.client_case import AUTH, HERE, ClientCase
 from tests.xmppd.test_sasl2 import AGENT, AUTHENTICATE, FAST
 from xmppd.failed_logins import COUNTED, FailedLogins
 from xmppd.networks import Networks

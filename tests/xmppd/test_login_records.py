@@ -14,7 +14,7 @@ from bridgewire.sasl import sasl_failure, sasl_message
 from bridgewire.steps import Reason
 from daemonkit.login_record import LoginRecord
 from daemonkit.waits import Waits
-from tests.xmppd.test_client_stream import AUTH, Bridge, ClientCase
+from tests.xmppd.client_case import AUTH, Bridge, ClientCase
 from tests.xmppd.test_failed_logins import MOST, FailedLoginsCase
 from tests.xmppd.test_sasl2 import AUTHENTICATE
 

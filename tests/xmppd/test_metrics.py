@@ -16,7 +16,7 @@ from daemonkit.reload import Outcome, Reload
 from tests.daemonkit.records import a_record
 from tests.support.exposed import Series, documented, exposed, offered
 from tests.support.memory import Peer
-from tests.xmppd.test_client_stream import AUTH, BIND, secured
+from tests.xmppd.client_case import AUTH, BIND, secured
 from tests.xmppd.test_reload import ReloadCase
 from xmppd.components.registry import RegistryFault
 from xmppd.config import load

@@ -15,7 +15,7 @@ from bridgewire.iq import RequestFailed
 from bridgewire.namespaces import COMPONENT, SASL
 from tests.support.memory import Peer
 from tests.support.names import KnownNames
-from tests.xmppd.test_client_stream import AUTH, BIND, ClientCase
+from tests.xmppd.client_case import AUTH, BIND, ClientCase
 from tests.xmppd.test_sasl2 import AUTHENTICATE, BIND2
 from tests.xmppd.test_session import ENABLE
 from xmppd.components.admission import Admission

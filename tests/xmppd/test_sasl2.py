@@ -6,7 +6,7 @@ from bridgewire.login import LoginReply, Token, TokenRequest
 from bridgewire.namespaces import SASL
 from bridgewire.sasl import sasl_data, sasl_message
 from tests.support.memory import Peer
-from tests.xmppd.test_client_stream import AUTH, Bridge, ClientCase
+from tests.xmppd.client_case import AUTH, Bridge, ClientCase
 
 AUTHENTICATE = (
     "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='{}'>"

@@ -9,7 +9,7 @@ from datetime import timedelta
 from bridgewire.login import LoginReply
 from bridgewire.sasl import sasl_message
 from tests.support.memory import Peer
-from tests.xmppd.test_client_stream import BIND, ClientCase
+from tests.xmppd.client_case import BIND, ClientCase
 from tests.xmppd.test_sasl2 import AUTHENTICATE, BIND2
 from xmppd.clients.session import ACK_TIMEOUT
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 
 from tests.support.websocket import Browser
-from tests.xmppd.test_client_stream import AUTH, BIND, ClientCase
+from tests.xmppd.client_case import AUTH, BIND, ClientCase
 from xmppd.config_client import Client
 from xmppd.proxies import TrustedProxies
 from xmppd.web.site import XmppSite, make_site

@@ -9,7 +9,7 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessag
 
 from bridgewire.namespaces import CLIENT
 from tests.support.websocket import FRAMING, Browser, message, texts
-from tests.xmppd.test_client_stream import AUTH
+from tests.xmppd.client_case import AUTH
 from tests.xmppd.web.case import WebCase
 from xmppd.web.keepalive import PING_INTERVAL, PING_TIMEOUT
 
