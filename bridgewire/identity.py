@@ -52,6 +52,11 @@ class Identity:
     private_key_path: Path
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
+    @property
+    def chain(self) -> tuple[x509.Certificate, ...]:
+        """All that is shown, the leaf first."""
+        return (self.certificate, *self.intermediates)
+
 
 def load_identity(certificate: Path, private_key: Path, *, now: datetime | None = None) -> Identity:
     """Read a certificate (leaf first, then intermediates) and its private key, both PEM.

@@ -221,9 +221,7 @@ def expiries(bridge: Bridge) -> Iterable[common.Expiry]:
     link = bridge.links.settings.tls
     shown = {f"{section}_certificate": port for section, port in bridge.ports.items()}
     for role, connections in {"certificate": link, **shown}.items():
-        identity = connections.identity
-        chain = (identity.certificate, *identity.intermediates)
-        yield common.Expiry(role, domain, first_end(chain))
+        yield common.Expiry(role, domain, first_end(connections.identity.chain))
     yield common.Expiry("xmpp_ca", domain, first_end(link.authorities))
     if bridge.certificates is not None:
         yield common.Expiry("user_ca", domain, first_end(bridge.certificates.authorities))

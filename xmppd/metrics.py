@@ -207,9 +207,7 @@ def expiries(server: Server) -> Iterable[common.Expiry]:
         contexts = domain.contexts
         if contexts is None:
             continue
-        identity = contexts.identity
-        chain = (identity.certificate, *identity.intermediates)
-        yield common.Expiry("certificate", name, first_end(chain))
+        yield common.Expiry("certificate", name, first_end(contexts.identity.chain))
         for role, authorities in (
             ("callbridge_ca", contexts.link.authorities),
             ("client_ca", contexts.client.authorities),
@@ -217,9 +215,8 @@ def expiries(server: Server) -> Iterable[common.Expiry]:
             if authorities:
                 yield common.Expiry(role, name, first_end(authorities))
     if server.metrics_tls is not None:
-        shown = server.metrics_tls.identity
-        chain = (shown.certificate, *shown.intermediates)
-        yield common.Expiry("metrics_certificate", "", first_end(chain))
+        end = first_end(server.metrics_tls.identity.chain)
+        yield common.Expiry("metrics_certificate", "", end)
 
 
 def not_ready(server: Server, listening: bool) -> list[str]:

@@ -190,7 +190,7 @@ def _backends(facts: Facts) -> Iterator[Condition]:
 def _logins(facts: Facts, settings: AlarmSettings) -> Iterator[Condition]:
     logins = facts.logins
     ended = logins.succeeded + logins.failed
-    if logins.failed < max(1, settings.login_failures):
+    if logins.failed < settings.login_failures:
         return
     if logins.failed * 100 < settings.login_failure_rate * ended:
         return

@@ -49,7 +49,7 @@ def _files(bridge: Bridge) -> Iterator[CertificateFile]:
     yield CertificateFile(
         str(tls.certificate),
         "This Call Bridge's certificate",
-        (identity.certificate, *identity.intermediates),
+        identity.chain,
         f"{host}: renew it, and put it there with its intermediates. {reload}",
     )
     for section, port in bridge.ports.items():
@@ -57,7 +57,7 @@ def _files(bridge: Bridge) -> Iterator[CertificateFile]:
             yield CertificateFile(
                 str(port.identity.certificate_path),
                 f"The certificate of [{section}]",
-                (port.identity.certificate, *port.identity.intermediates),
+                port.identity.chain,
                 f"{host}: renew it, and put it there with its intermediates. {reload}",
             )
     yield CertificateFile(
