@@ -12,6 +12,7 @@ from callbridged.alarms.certificates import CertificateFile
 from callbridged.alarms.conditions import Facts, conditions
 from callbridged.alarms.service import Alarms
 from callbridged.bridge import Bridge
+from daemonkit.credentials import in_words
 
 
 def make_alarms(clock: IReactorTime, bridge: Bridge) -> Alarms:
@@ -47,7 +48,7 @@ def _files(bridge: Bridge) -> Iterator[CertificateFile]:
     reload = "Then run `callbridgectl reload`."
     identity = connections.identity
     yield CertificateFile(
-        str(tls.certificate),
+        in_words(str(tls.certificate)),
         "This Call Bridge's certificate",
         identity.chain,
         f"{host}: renew it, and put it there with its intermediates. {reload}",
@@ -55,13 +56,13 @@ def _files(bridge: Bridge) -> Iterator[CertificateFile]:
     for section, port in bridge.ports.items():
         if port.identity.certificate_path != identity.certificate_path:
             yield CertificateFile(
-                str(port.identity.certificate_path),
+                in_words(str(port.identity.certificate_path)),
                 f"The certificate of [{section}]",
                 port.identity.chain,
                 f"{host}: renew it, and put it there with its intermediates. {reload}",
             )
     yield CertificateFile(
-        str(tls.xmpp_ca),
+        in_words(str(tls.xmpp_ca)),
         "An authority of XMPP servers",
         connections.authorities,
         f"{host}: add the certificate that follows it, or take it out if no server needs it any "
@@ -70,7 +71,7 @@ def _files(bridge: Bridge) -> Iterator[CertificateFile]:
     )
     if tls.user_ca is not None and bridge.certificates is not None:
         yield CertificateFile(
-            str(tls.user_ca),
+            in_words(str(tls.user_ca)),
             "An authority of users",
             bridge.certificates.authorities,
             f"{host}: add the certificate that follows it, or take it out if nobody logs in with "

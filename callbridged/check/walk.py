@@ -31,6 +31,7 @@ from callbridged.links.link_interface import LinkSettings
 from callbridged.ports import wanted
 from callbridged.reload import read_certificates
 from daemonkit import room
+from daemonkit.credentials import in_words
 from daemonkit.reload import ReloadFault
 
 #: Ports that a record for components cannot mean, and what they are for.
@@ -47,7 +48,7 @@ async def check(
     callbridge = config.callbridge
     common: list[Outcome] = []
     report = Report(callbridge.name, callbridge.domain, Walk(callbridge.domain, common))
-    report.warnings += config.warnings
+    report.warnings += map(in_words, config.warnings)
     socket = callbridge.control_socket
     said = await deferToThread(ask_running, socket) if running is None else running
     report.warnings += said.warnings()
@@ -101,9 +102,9 @@ def _settings(config: Config, report: Report, common: list[Outcome]) -> LinkSett
         settings, _, _, warnings = read_certificates(config, wanted(config))
         identity = load_identity(config.tls.certificate, config.tls.private_key)
     except (CertificateFault, ReloadFault) as fault:
-        text = " ".join(fault.faults)
+        text = in_words(" ".join(fault.faults))
         raise StepFailure(Step.CONFIGURATION, Reason.TLS_FAILURE, text) from None
-    report.warnings += [one for one in warnings if one not in report.warnings]
+    report.warnings += [one for one in map(in_words, warnings) if one not in report.warnings]
     try:
         check_callbridge_name(identity.certificate, settings.component)
     except StepFailure as failure:  # some servers do not ask
@@ -131,7 +132,7 @@ def _warn_of_end(whose: str, certificate: x509.Certificate, remedy: str, report:
     days = naming.days_left(certificate, datetime.now(UTC))
     if days < naming.EXPIRES_SOON:
         said = f"expires in {days} days" if days >= 0 else "has expired"
-        report.warnings.append(f"{whose} {said}. {remedy}")
+        report.warnings.append(in_words(f"{whose} {said}. {remedy}"))
 
 
 async def _probe(make_probe: Callable[[Target], Probe], found: Found, report: Report) -> None:
