@@ -20,7 +20,7 @@ from bridgewire.naming import first_end
 from bridgewire.sasl import CONDITIONS, MECHANISMS
 from callbridged.alarms.alarm import Kind
 from callbridged.alarms.service import Alarms
-from callbridged.backends.several import How
+from callbridged.backends.race import How
 from callbridged.bridge import Bridge
 from callbridged.links.discovery import MAX_TARGETS
 from callbridged.links.link_interface import State

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, TypeVar
 
 from twisted.application.service import IService, MultiService
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -31,27 +30,12 @@ from callbridged.backends import (
     IUserBackend,
 )
 from callbridged.backends.breaker import Breaker
+from callbridged.backends.race import Asked, Member, Race
 from callbridged.events import BACKEND_REMOVED, BACKEND_SKIPPED
 from callbridged.scram_keys import ITERATIONS, ScramKeys
 from daemonkit.tasks import detach
 
 T = TypeVar("T")
-
-#: How a question ended. ``given-up``: nobody waited for the answer any more.
-How = Literal["answered", "failed", "given-up"]
-Asked = Callable[[str, How, float], None]
-
-
-@dataclass(eq=False)
-class Member:
-    """One of them. ``name``: as in ``backend =``. ``users``: who may still ask it."""
-
-    name: str
-    backend: IUserBackend
-    breaker: Breaker
-    users: int = 0
-    #: Why it could not look when it was last asked; empty where it could.
-    trouble: str = ""
 
 
 @implementer(IUserBackend, IDecoySource, IMechanismsChange)
@@ -201,7 +185,7 @@ class SeveralBackends(MultiService):
 
         Raises BackendUnavailable where one cannot look and the others have none.
         """
-        race: _Race[T] = _Race(self._clock, self.asked)
+        race: Race[T] = Race(self._clock, self.asked)
         unavailable: dict[str, str] = {}
         waiting = deque(members)
         answer: T | None = None
@@ -246,65 +230,6 @@ class SeveralBackends(MultiService):
             self.log.failure("Error in the user backend {name}", failure=failure, name=name)
             return "it has a defect, the log has its traceback"
         return str(failure.value)
-
-
-class _Race(Generic[T]):
-    """Questions to several backends at the same time."""
-
-    def __init__(self, clock: IReactorTime, asked: Asked) -> None:
-        """``asked``: as of `SeveralBackends`."""
-        self.running: set[Deferred[Any]] = set()
-        self._clock = clock
-        self._asked = asked
-        self._outcomes: list[tuple[Member, T | Failure | None]] = []
-        self._turn: Deferred[None] | None = None
-
-    def start(self, member: Member, question: Callable[[Any], Awaitable[T | None]]) -> None:
-        """Ask one more."""
-
-        async def ask() -> T | None:
-            return await question(member.backend)
-
-        asking: Deferred[Any] = Deferred.fromCoroutine(member.breaker.run(ask))
-        self.running.add(asking)
-        asking.addBoth(self._done, member, asking, self._clock.seconds())
-
-    async def outcomes(self, patience: float | None) -> list[tuple[Member, T | Failure | None]]:
-        """Answer what has come; wait for it, for up to ``patience`` seconds."""
-        if not self._outcomes and patience != 0:
-            turn: Deferred[None] = Deferred()
-            self._turn = turn
-            timer = None if patience is None else self._clock.callLater(patience, self._wake)
-            try:
-                await turn
-            finally:
-                self._turn = None
-                if timer is not None and timer.active():
-                    timer.cancel()
-        outcomes, self._outcomes = self._outcomes, []
-        return outcomes
-
-    def cancel(self) -> None:
-        """Nobody waits for the others any more."""
-        for asking in list(self.running):
-            asking.cancel()
-
-    def _done(self, outcome: Any, member: Member, asking: Deferred[Any], asked_at: float) -> None:
-        self.running.discard(asking)
-        self._asked(member.name, _how(outcome), self._clock.seconds() - asked_at)
-        self._outcomes.append((member, outcome))
-        self._wake()
-
-    def _wake(self) -> None:
-        turn, self._turn = self._turn, None
-        if turn is not None:
-            turn.callback(None)
-
-
-def _how(outcome: Any) -> How:
-    if not isinstance(outcome, Failure) or outcome.check(AccountRefused):
-        return "answered"
-    return "given-up" if outcome.check(CancelledError) else "failed"
 
 
 def _error(member: Member) -> dict[str, str] | None:
