@@ -31,6 +31,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from daemonkit.failures import Failures
+from daemonkit.tasks import cancel
 from daemonkit.throttle_limits import ThrottleLimits
 
 #: Seconds that an attempt is taken for a failure that is still to come. One that takes longer is
@@ -239,8 +240,7 @@ class Throttle:
 
     def _tidy(self, key: Hashable, lane: _Lane) -> None:
         """One timer, where somebody waits; and no lane where nobody is."""
-        if lane.timer is not None and lane.timer.active():
-            lane.timer.cancel()
+        cancel(lane.timer)
         lane.timer = None
         if lane.waiting:
             ready_at = self._ready_at(key, lane)

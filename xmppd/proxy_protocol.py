@@ -18,6 +18,7 @@ from twisted.internet.protocol import Factory, Protocol, ServerFactory, connecti
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from daemonkit.tasks import cancel
 from xmppd.events import PROXY_HEADER_MISSING
 
 #: Bytes. The addresses of version 2 need 52; the rest is for what a proxy may add.
@@ -155,6 +156,5 @@ class _HeaderReader(Protocol):
         self.transport.abortConnection()
 
     def _stop_timer(self) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        cancel(self._timer)
         self._timer = None

@@ -13,6 +13,7 @@ from callbridged.alarms.alarm import Alarm, Change, Condition, Kind, Severity, W
 from callbridged.alarms.hysteresis import Delays, Hysteresis
 from callbridged.events import ALARM_CHANGED, ALARM_CLEARED, ALARM_RAISED
 from daemonkit.feed import Feed
+from daemonkit.tasks import cancel
 from daemonkit.units import format_duration
 
 #: Seconds between two looks. Who knows of a change calls `Alarms.look` at once.
@@ -107,6 +108,5 @@ class Alarms(Service):
         )
 
     def _cancel(self) -> None:
-        if self._call is not None and self._call.active():
-            self._call.cancel()
+        cancel(self._call)
         self._call = None

@@ -13,7 +13,7 @@ from bridgewire.iq import RequestError, new_request
 from bridgewire.namespaces import TIME
 from callbridged.events import CLOCKS_DIFFER
 from callbridged.links.link_interface import ActiveLink
-from daemonkit.tasks import detach
+from daemonkit.tasks import cancel, detach
 
 #: Seconds by which the two clocks may differ before that is worth a warning.
 CLOCK_SKEW = 30.0
@@ -47,8 +47,7 @@ class ClockWatch:
     def stop(self) -> None:
         """Compare them no more."""
         self._running = False
-        if self._call is not None and self._call.active():
-            self._call.cancel()
+        cancel(self._call)
 
     def _begin(self) -> None:
         detach(self._compare(), self.log, "Comparing clocks")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from daemonkit.logging.event import Event
+from daemonkit.tasks import cancel
 
 #: Seconds in which the lines of an event are counted.
 WINDOW = 60.0
@@ -80,8 +81,7 @@ class Limiter:
         timer, window.timer = window.timer, None
         if timer is None:
             return
-        if timer.active():
-            timer.cancel()
+        cancel(timer)
         known = {key: count for key, count in window.left_out.items() if key is not None}
         key = max(known, key=known.__getitem__, default=None)
         lines = window.left_out.total()

@@ -13,6 +13,8 @@ from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
 from twisted.web.server import Request as TwistedRequest
 
+from daemonkit.tasks import cancel
+
 if TYPE_CHECKING:
     from daemonkit.web.site import WebSite
 
@@ -62,8 +64,7 @@ class Channel(HTTPChannel):
     def stop(self) -> None:
         """Watch the time no more."""
         self.setTimeout(None)
-        if self._last_call is not None and self._last_call.active():
-            self._last_call.cancel()
+        cancel(self._last_call)
 
     def leave(self) -> None:
         """Give the place back."""

@@ -25,6 +25,8 @@ from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTim
 from twisted.web.server import Request
 from zope.interface import implementer
 
+from daemonkit.tasks import cancel
+
 #: Seconds between comments that keep proxies from forgetting a connection, and find dead ones.
 HEARTBEAT = 15.0
 #: Milliseconds after which a browser that has lost its stream asks again.
@@ -136,15 +138,13 @@ class LiveStream:
         channel.transport.abortConnection()
 
     def _set_timer(self, seconds: float, call: Callable[[], None]) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        cancel(self._timer)
         self._timer = self._clock.callLater(seconds, call)
 
     def _ended(self) -> None:
         self._open = self._paused = False
         self._waiting.clear()
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        cancel(self._timer)
         self._end()
 
     # IPushProducer

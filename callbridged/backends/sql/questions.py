@@ -22,6 +22,7 @@ from bridgewire.steps import Reason
 from callbridged.attempt import seconds_left
 from callbridged.backends import BackendUnavailable, unavailable
 from callbridged.backends.sql.rows import Rows
+from daemonkit.tasks import cancel
 from daemonkit.units import spell_duration
 from daemonkit.workers import Workers
 
@@ -130,8 +131,7 @@ class Questions(MultiService):
 
         def done(result: Any) -> None:
             self._running.discard(question)
-            if hanging.active():
-                hanging.cancel()
+            cancel(hanging)
             self._tidy_later(MAX_IDLE)
             if not answer.called:
                 answer.callback(result)
@@ -189,8 +189,7 @@ class Questions(MultiService):
 
     def _tidy_later(self, seconds: float | None) -> None:
         """Close what is idle, unless there is another question before. None: do not."""
-        if self._tidying is not None and self._tidying.active():
-            self._tidying.cancel()
+        cancel(self._tidying)
         self._tidying = None
         if seconds is not None and self._idle:
             self._tidying = self._clock.callLater(seconds, self._close_idle)
