@@ -24,7 +24,7 @@ from benchmarks.people import Group, Record
 from daemonkit.networks import network_of
 from tests.support import fail2ban
 from tests.support.processes import ROOT, free_port
-from tests.support.site import Site
+from tests.support.site import Site, making
 
 PASSWORD = "wonderland"
 SERVER, PROXY = "127.0.0.2", "127.0.0.3"
@@ -79,8 +79,7 @@ def honest_people() -> list[Group]:
 
 def make_site(counted: bool) -> Site:
     """An installation; ``counted``: with the shipped settings, else failures do not count."""
-    site = Site()
-    try:
+    with making(Site()) as site:
         port = free_port(SERVER)
         failed = {} if counted else {"enabled": "no"}
         site.server(
@@ -98,9 +97,6 @@ def make_site(counted: bool) -> Site:
         for name in (OWNER, *HONEST):
             site.user(name, PASSWORD)
         site.ports = {"STARTTLS": site.servers[0].client_port, "WebSocket": port}  # type: ignore[attr-defined]
-    except BaseException:
-        site.close()
-        raise
     return site
 
 

@@ -13,7 +13,7 @@ from tests.support.https import Answer, Https
 from tests.support.processes import free_port
 from tests.support.rawstream import RawStream
 from tests.support.shared import shared_site
-from tests.support.site import Site, small_site
+from tests.support.site import Site, making, small_site
 from tests.support.waiting import wait_until
 
 NAME = "cb1.example.com"
@@ -38,15 +38,13 @@ class AdminTests(SynchronousTestCase):
     def make(cls) -> Site:
         cls.port = free_port()
         listen = f"tcp:{cls.port}"
-        site = small_site(bridge={"admin": {"listen": listen, "users_file": "admins"}})
-        try:
+        with making(
+            small_site(bridge={"admin": {"listen": listen, "users_file": "admins"}})
+        ) as site:
             for (name, password), role in ((ALICE, "admin"), (VERA, "viewer")):
                 arguments = ("admin", "add", name, "--role", role)
                 site.bridges[0].command(*arguments, typed=f"{password}\n")
             site.start()
-        except BaseException:
-            site.close()
-            raise
         return site
 
     def post(self, path: str, fields: dict[str, str], **headers: str | None) -> Answer:

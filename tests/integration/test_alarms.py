@@ -19,7 +19,7 @@ from tests.support.markdown import Page
 from tests.support.processes import BIN, ROOT, Process, free_port
 from tests.support.rawstream import RawStream, plain
 from tests.support.shared import shared_site
-from tests.support.site import CallBridge, Site, XmppServer
+from tests.support.site import CallBridge, Site, XmppServer, making
 from tests.support.waiting import wait_until
 
 DAY = timedelta(days=1)
@@ -32,8 +32,7 @@ SETTINGS = {
 
 def make_site() -> Site:
     """Two servers, one of them with a clock that can be set, and a Call Bridge."""
-    site = Site()
-    try:
+    with making(Site()) as site:
         library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
         clock = clock_of(site)
         clock.write_text("+0\n")
@@ -52,9 +51,6 @@ def make_site() -> Site:
         site.enrol(site.bridge(settings={**SETTINGS, **certificates(site)}))
         site.user("alice", "wonderland")
         site.start()
-    except BaseException:
-        site.close()
-        raise
     return site
 
 

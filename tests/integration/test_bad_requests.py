@@ -15,7 +15,7 @@ from tests.support.markers import Evidence
 from tests.support.processes import free_port
 from tests.support.rawstream import RawStream
 from tests.support.shared import shared_site
-from tests.support.site import Site, small_site
+from tests.support.site import Site, making, small_site
 from tests.support.waiting import wait_until
 
 ADDRESS, NAME = "127.0.0.4", "cb1.example.com"
@@ -45,14 +45,12 @@ class AdminCase(SynchronousTestCase):
     def make(cls) -> Site:
         cls.port = free_port(ADDRESS)
         listen = f"tcp:{cls.port}:interface={ADDRESS}"
-        site = small_site(bridge={"admin": {"listen": listen, "users_file": "admins"}})
-        try:
+        with making(
+            small_site(bridge={"admin": {"listen": listen, "users_file": "admins"}})
+        ) as site:
             bridge = site.bridges[0]
             bridge.command("admin", "add", ANNA[0], typed=f"{ANNA[1]}\n")
             site.start()
-        except BaseException:
-            site.close()
-            raise
         return site
 
     def memory(self) -> float:

@@ -22,7 +22,7 @@ from tests.support.rawstream import (
     plain,
 )
 from tests.support.shared import shared_site
-from tests.support.site import CallBridge, Site, XmppServer
+from tests.support.site import CallBridge, Site, XmppServer, making
 
 COM, ORG = "example.com", "example.org"
 PASSWORDS = {COM: "wonderland", ORG: "looking-glass"}
@@ -38,13 +38,9 @@ class TwoDomains(Site):
 
     @classmethod
     def started(cls) -> TwoDomains:
-        site = cls()
-        try:
+        with making(cls()) as site:
             site.make()
             site.start()
-        except BaseException:
-            site.close()
-            raise
         return site
 
     def make(self) -> None:

@@ -20,7 +20,7 @@ from tests.support.guessing import Door, at_once
 from tests.support.processes import free_port
 from tests.support.rawstream import RawStream, client_header, plain
 from tests.support.shared import shared_site
-from tests.support.site import Site, started_small_site
+from tests.support.site import Site, making, started_small_site
 from tests.support.waiting import wait_until
 
 PROXY = "127.0.0.3"
@@ -55,16 +55,12 @@ class GuessingCase(unittest.SynchronousTestCase):
             "trusted_proxies": PROXY,
             "proxy_protocol": "listen",
         }
-        site = Site()
-        try:
+        with making(Site()) as site:
             site.server(settings={"client": client, "failed_logins": _BY_NETWORK})
             site.enrol(site.bridge(settings={"failed_logins": cls.by_account}))
             for name in ("alice", "bob", "carol"):
                 site.user(name, PASSWORD)
             site.start()
-        except BaseException:
-            site.close()
-            raise
         return site
 
     def honest(self, user: str = "alice", source: str = HONEST) -> str:

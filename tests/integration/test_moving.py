@@ -12,7 +12,7 @@ from tests.integration.test_rotation import LoggingIn
 from tests.support.processes import free_port
 from tests.support.rawstream import RawStream
 from tests.support.shared import shared_site
-from tests.support.site import CallBridge, Site, XmppServer
+from tests.support.site import CallBridge, Site, XmppServer, making
 from tests.support.waiting import wait_until
 
 ORG = "example.org"
@@ -22,8 +22,7 @@ SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
 
 def started_site() -> ApiSite:
     """Two XMPP servers, both in the SRV records; the first has two names, and two domains."""
-    site = ApiSite(servers=2)
-    try:
+    with making(ApiSite(servers=2)) as site:
         first, bridge = site.servers[0], site.callbridge
         names = ["example.com", first.fqdn, ALIAS]
         site.zone.hosts[ALIAS] = [first.address]
@@ -35,9 +34,6 @@ def started_site() -> ApiSite:
         secret = bridge.secret_file.read_text()
         first.command("callbridge", "add-secret", "cb1", "--domain", ORG, typed=secret)
         site.start()
-    except BaseException:
-        site.close()
-        raise
     return site
 
 

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.integration.test_reload import Client
 from tests.support.shared import shared_site
-from tests.support.site import Site, XmppServer
+from tests.support.site import Site, XmppServer, making
 from tests.support.waiting import wait_until
 
 
@@ -42,16 +42,12 @@ class LoggingIn(threading.Thread):
 
 def started_site() -> Site:
     """Two XMPP servers, and a Call Bridge that tries again soon where it is refused."""
-    site = Site()
-    try:
+    with making(Site()) as site:
         for number in (1, 2):
             site.server(f"xmpp{number}", f"127.0.0.{number + 1}")
         site.enrol(site.bridge(settings={"link": {"retry_initial": "200ms", "retry_max": "2s"}}))
         site.user("alice", "wonderland")
         site.start()
-    except BaseException:
-        site.close()
-        raise
     return site
 
 

@@ -18,7 +18,7 @@ from tests.support import people
 from tests.support.ca import CertificateAuthority
 from tests.support.rawstream import RawStream
 from tests.support.shared import shared_site
-from tests.support.site import Site
+from tests.support.site import Site, making
 from tests.support.waiting import wait_until
 
 CODE = "open sesame"
@@ -41,17 +41,13 @@ class GuestSite(Site):
 
 def make_site() -> GuestSite:
     """Started, with the user alice."""
-    site = GuestSite()
-    try:
+    with making(GuestSite()) as site:
         users = site.users_ca.certificate_path
         site.server(settings={"tls": {"client_ca": users}})
         guest = {"enabled": "yes", "access_code": CODE}
         site.enrol(site.bridge(settings={"tls": {"user_ca": users}, "guest": guest}))
         site.user("alice", "wonderland")
         site.start()
-    except BaseException:
-        site.close()
-        raise
     return site
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from daemonkit import control
 from tests.support.ca import CertificateAuthority
@@ -310,25 +311,30 @@ class Site:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def small_site(bridge: Settings | None = None, **server: Any) -> Site:
-    """One xmppd, one Call Bridge, the user alice with the password ``wonderland``. Not started."""
-    site = Site()
+S = TypeVar("S", bound=Site)
+
+
+@contextmanager
+def making(site: S) -> Iterator[S]:
+    """Close what was made so far, if the rest of it fails."""
     try:
-        site.server(**server)
-        site.enrol(site.bridge(settings=bridge))
-        site.user("alice", "wonderland")
+        yield site
     except BaseException:
         site.close()
         raise
+
+
+def small_site(bridge: Settings | None = None, **server: Any) -> Site:
+    """One xmppd, one Call Bridge, the user alice with the password ``wonderland``. Not started."""
+    with making(Site()) as site:
+        site.server(**server)
+        site.enrol(site.bridge(settings=bridge))
+        site.user("alice", "wonderland")
     return site
 
 
 def started_small_site(**server: Any) -> Site:
     """``small_site``, started; closed again where that fails."""
-    site = small_site(**server)
-    try:
+    with making(small_site(**server)) as site:
         site.start()
-    except BaseException:
-        site.close()
-        raise
     return site

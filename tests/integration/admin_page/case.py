@@ -12,7 +12,7 @@ from tests.support.chromium import Chromium, Page
 from tests.support.people import log_in
 from tests.support.processes import Process, free_port
 from tests.support.shared import shared_site
-from tests.support.site import Site
+from tests.support.site import Site, making
 from tests.support.waiting import wait_until
 
 LANGUAGES = ("en", "ja")
@@ -54,8 +54,7 @@ class AdminSite(Site):
 
 def make_site(prepare: Callable[[AdminSite], None] = lambda _: None) -> AdminSite:
     """The site, started, with an admin and a viewer. ``prepare`` may change it before."""
-    site = AdminSite()
-    try:
+    with making(AdminSite()) as site:
         for number in (1, 2):
             site.server(f"xmpp{number}", f"127.0.0.{number + 1}")
         site.zone.srv.pop()
@@ -81,9 +80,6 @@ def make_site(prepare: Callable[[AdminSite], None] = lambda _: None) -> AdminSit
             daemon.process.start()
         site.servers[0].wait_serving("cb1")
         site.browser.start()
-    except BaseException:
-        site.close()
-        raise
     return site
 
 

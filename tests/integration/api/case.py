@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from xml.etree import ElementTree
 
 from tests.support.processes import free_port
-from tests.support.site import Settings, Site
+from tests.support.site import Settings, Site, making
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -110,10 +110,6 @@ class ApiSite(Site):
 
 def started(servers: int = 1, settings: Settings | None = None) -> ApiSite:
     """A site that is started; closed again where that fails."""
-    site = ApiSite(servers, settings)
-    try:
+    with making(ApiSite(servers, settings)) as site:
         site.start()
-    except BaseException:
-        site.close()
-        raise
     return site

@@ -11,7 +11,7 @@ from tests.integration.backends.logins import LoginCase, Stopwatch, backends, on
 from tests.support.processes import ROOT, run
 from tests.support.radius import RadiusServer
 from tests.support.shared import shared_site
-from tests.support.site import Site
+from tests.support.site import Site, making
 
 PAGE = ROOT / "docs" / "user-backends.md"
 USERS = {
@@ -57,8 +57,7 @@ class RadiusSite(Site):
 
 def make_site() -> RadiusSite:
     """The package is installed, and everything started."""
-    site = RadiusSite()
-    try:
+    with making(RadiusSite()) as site:
         site.radius.start()
         make_package(site.source)
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
@@ -72,9 +71,6 @@ def make_site() -> RadiusSite:
         users = backends("radius:office", f"file:{site.users}")
         settings = {"users": users, "radius office": section}
         one_bridge(site, settings, prefix=["env", f"PYTHONPATH={site.installed}"])
-    except BaseException:
-        site.close()
-        raise
     return site
 
 

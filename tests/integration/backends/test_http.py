@@ -8,7 +8,7 @@ from tests.integration.backends.logins import LoginCase, Stopwatch, backends, on
 from tests.support.ca import CertificateAuthority
 from tests.support.rawstream import RawStream, plain
 from tests.support.shared import shared_site
-from tests.support.site import Site
+from tests.support.site import Site, making
 from tests.support.web_hook import WebHook, user
 
 XMPP_ADDRESS = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.5")
@@ -60,8 +60,7 @@ class HookSite(Site):
 
 def make_site() -> HookSite:
     """Started; the hook is asked first."""
-    site = HookSite()
-    try:
+    with making(HookSite()) as site:
         site.hook.start()
         users_ca = site.users_ca.certificate_path
         one_bridge(
@@ -73,9 +72,6 @@ def make_site() -> HookSite:
             },
             {"tls": {"client_ca": users_ca}},
         )
-    except BaseException:
-        site.close()
-        raise
     return site
 
 

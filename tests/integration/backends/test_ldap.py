@@ -9,6 +9,7 @@ from tests.integration.backends.directories import DirectoryCase, DirectorySite
 from tests.support.impostors import Talker
 from tests.support.processes import free_port
 from tests.support.shared import shared_site
+from tests.support.site import making
 from tests.support.slapd import PEOPLE, POLICIES, SUFFIX
 
 MAIL, DN, BRANCH = (f"ou={unit},{SUFFIX}" for unit in ("mail", "dn", "branch"))
@@ -19,8 +20,9 @@ WRONG = "not-authorized"
 def make_site() -> DirectorySite:
     """Started. One directory, and four ways into it that are tried one after the other."""
     # It would let in, as nobody, who has no password: a test that none is ever sent can fail.
-    site = DirectorySite(tells_lockout=True, more="allow bind_anon_cred bind_anon_dn", log="stats")
-    try:
+    with making(
+        DirectorySite(tells_lockout=True, more="allow bind_anon_cred bind_anon_dn", log="stats")
+    ) as site:
         slapd = site.slapd
         sections = {
             "office": slapd.settings(filter="(&(objectClass=person)(uid={username}))"),
@@ -32,9 +34,6 @@ def make_site() -> DirectorySite:
         for base in (MAIL, DN, BRANCH, f"ou=more,{PEOPLE}", f"ou=more,{MAIL}"):
             slapd.add(base, {"objectClass": "organizationalUnit"})
         slapd.add_user("bob", "builder")
-    except BaseException:
-        site.close()
-        raise
     return site
 
 

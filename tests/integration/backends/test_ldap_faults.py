@@ -12,6 +12,7 @@ from tests.integration.backends.logins import Stopwatch
 from tests.support.impostors import Talker, TlsTalker
 from tests.support.processes import free_port
 from tests.support.shared import shared_site
+from tests.support.site import making
 from tests.support.slapd import ADMIN, PEOPLE
 from tests.support.waiting import wait_until
 
@@ -39,8 +40,7 @@ class Yes(Talker):
 
 def make_site() -> DirectorySite:
     """Started; the directory is asked first, by StartTLS and by ldaps://."""
-    site = DirectorySite()
-    try:
+    with making(DirectorySite()) as site:
         slapd = site.slapd
         elsewhere = f"ou=elsewhere,{PEOPLE}"
         sections = {
@@ -50,9 +50,6 @@ def make_site() -> DirectorySite:
         site.begin(sections)
         slapd.add(elsewhere, {"objectClass": "organizationalUnit"})
         slapd.add_user("bob", "builder")
-    except BaseException:
-        site.close()
-        raise
     return site
 
 

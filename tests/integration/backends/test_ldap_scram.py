@@ -16,6 +16,7 @@ from callbridged.scram_text import format_keys
 from tests.integration.backends.directories import DirectoryCase, DirectorySite
 from tests.support.rawstream import RawStream
 from tests.support.shared import shared_site
+from tests.support.site import making
 
 XMPP_ADDRESS = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.5")
 DISABLED, WRONG = "account-disabled", "not-authorized"
@@ -30,16 +31,12 @@ def keys(password: str) -> tuple[str, ...]:
 
 def make_site() -> DirectorySite:
     """Started. Users have keys, and a password that is another, to tell which was looked at."""
-    site = DirectorySite()
-    try:
+    with making(DirectorySite()) as site:
         settings = site.slapd.settings(
             mechanisms="PLAIN, " + ", ".join(SCHEMES), scram_attribute="authPassword"
         )
         site.begin({"keys": settings}, timeout="5s")
         site.slapd.add_user("bob", "plain", authPassword=keys("builder"))
-    except BaseException:
-        site.close()
-        raise
     return site
 
 

@@ -16,7 +16,7 @@ from tests.support.impostors import Talker
 from tests.support.postgres import ROLE, ROLE_PASSWORD, TABLE, Postgres
 from tests.support.rawstream import RawStream, plain
 from tests.support.shared import shared_site
-from tests.support.site import Site
+from tests.support.site import Site, making
 
 SCHEME = "SCRAM-SHA-256"
 TIMEOUT = 3.0
@@ -59,8 +59,7 @@ class SqlSite(Site):
 
 def make_site() -> SqlSite:
     """Started, with bob in PostgreSQL and carol in the SQLite file."""
-    site = SqlSite()
-    try:
+    with making(SqlSite()) as site:
         password = site.directory / "password"
         password.touch(mode=0o600)
         password.write_text(ROLE_PASSWORD)
@@ -80,9 +79,6 @@ def make_site() -> SqlSite:
                 "sql lobby": {"database": f"sqlite:{site.sqlite}", "timeout": "500ms"},
             },
         )
-    except BaseException:
-        site.close()
-        raise
     return site
 
 

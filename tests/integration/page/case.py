@@ -14,7 +14,7 @@ from tests.support.chromium import Chromium, Page
 from tests.support.coturn import Coturn
 from tests.support.processes import Process, free_port
 from tests.support.shared import shared_site
-from tests.support.site import Settings, Site
+from tests.support.site import Settings, Site, making
 
 NODE = Path(__file__).parents[1] / "node"
 ADDRESS = "127.0.0.2"
@@ -50,8 +50,7 @@ def make_site(
 
     ``hosts``: where the browser finds names, if that is not where xmppd is.
     """
-    site = PageSite()
-    try:
+    with making(PageSite()) as site:
         more = settings(site)
         client = {
             "websocket_listen": f"tcp:{site.port}:interface={ADDRESS}",
@@ -70,9 +69,6 @@ def make_site(
         site.more.append(site.browser)
         site.start()
         site.browser.start()
-    except BaseException:
-        site.close()
-        raise
     return site
 
 
