@@ -31,15 +31,6 @@ def session_cpu_seconds(leader: int) -> float:
     return total
 
 
-def yield_cpu(leader: int) -> None:
-    """The processes of this session get what CPU time all others leave: they stand for another
-    machine's. Where the kernel groups sessions (sched(7), autogroup), the group has the priority.
-    """
-    os.setpriority(os.PRIO_PGRP, leader, 19)
-    with suppress(FileNotFoundError):
-        Path(f"/proc/{leader}/autogroup").write_text("19")
-
-
 def private_kib(pid: int) -> int:
     """KiB that this process has for itself (proc(5), smaps_rollup): what goes when it ends."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()

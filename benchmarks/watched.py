@@ -5,8 +5,8 @@ In turns they are watched and not: the web page's live stream is open ten times,
 both daemons are read each second. The turns are short and alternate, so that what else the machine
 does falls on both alike. Prints the rates, their ratio, and the CPU time per login of each daemon.
 ``--browsers chromium`` opens the page in ten tabs of a real Chromium, each with a session of its
-own. Who watches has another machine; here it has what this one's logins leave, by its priority,
-and what each tab has drawn is counted. ``--beside``: it competes with them. Bounded: some minutes.
+own, and counts what each has drawn. Who watches has another machine: here, the last CPU for itself,
+and logins have the others. Bounded: some minutes.
 """
 
 from __future__ import annotations
@@ -24,13 +24,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from benchmarks.figures import (
-    cpu_seconds,
-    machine,
-    print_table,
-    session_cpu_seconds,
-    yield_cpu,
-)
+from benchmarks.figures import cpu_seconds, machine, print_table, session_cpu_seconds
 from benchmarks.measure import WARM_UP, Place, start
 from callbridged.web.accounts import hash_password
 from callbridged.web.admins_store import AdminsStore
@@ -87,18 +81,13 @@ class Readers:
 
 
 class Tabs:
-    """A real Chromium that shows the page in so many tabs, beside what scrapes.
+    """A real Chromium that shows the page in so many tabs, beside what scrapes."""
 
-    ``beside``: it has as much right to the CPUs as the daemons.
-    """
-
-    def __init__(self, site: Site, url: str, tabs: int, more: Watching, beside: bool) -> None:
+    def __init__(self, site: Site, url: str, tabs: int, more: Watching) -> None:
         self._more = more
         self._url = url
         self._browser = Chromium(site.directory / "chromium", site.ca.certificate_path, ())
         self._browser.start()
-        if not beside:
-            yield_cpu(self._browser.pid)
         self._pages = [self._browser.page() for _ in range(tabs)]
         for page in self._pages:
             page.goto(f"{url}/sign-in")
@@ -212,13 +201,17 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=6.0, help="of each turn, at most 60")
     parser.add_argument("--browsers", choices=("readers", "chromium"), default="readers")
     parser.add_argument("--number", type=int, default=10, help="of browsers")
-    parser.add_argument("--beside", action="store_true", help="Chromium competes for the CPUs")
     options = parser.parse_args()
     options.seconds = min(options.seconds, 60.0)
     users = [f"user{number}" for number in range(options.at_once)]
     print(machine())
     print(f"{options.number} {options.browsers}, {options.at_once} log in at once")
+    *ours, theirs = sorted(os.sched_getaffinity(0))
+    if not ours:
+        parser.error("who watches needs a CPU for itself, and there is only one")
+    os.sched_setaffinity(0, ours)  # whoever is started now stays there
     with watched_site(options.at_once) as (site, ports), ExitStack() as stack:
+        os.sched_setaffinity(0, {theirs})
         server = site.servers[0]
         real = options.browsers == "chromium"
         readers = Readers(
@@ -235,14 +228,16 @@ def main() -> int:
         watching: Watching = readers
         if real:
             url = f"https://127.0.0.1:{ports['admin']}"
-            tabs = Tabs(site, url, options.number, readers, options.beside)
+            tabs = Tabs(site, url, options.number, readers)
             stack.callback(tabs.close)
             watching = tabs
         place = Place(
             server.address, server.client_port, site.domain, str(site.ca.certificate_path)
         )
         whole = WARM_UP + 2 * options.turns * (options.seconds + SETTLE + (10.0 if real else 1.0))
+        os.sched_setaffinity(0, ours)
         load = start(place, users, whole)
+        os.sched_setaffinity(0, {theirs})
         time.sleep(WARM_UP)
         pids = [one.process.pid for one in (server, site.bridges[0])]
         turns = take_turns(watching, pids, options)
