@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs every check: ./test.sh, or for some of them ./test.sh -e lint,types (what tox run takes).
+# Runs every check, as many at a time as there are CPUs, and prints what each said when it ends:
+# ./test.sh, or for some of them ./test.sh -e lint,types (what tox run-parallel takes).
 # Needs Python 3.11 or newer; on a bare Debian, run as root, it installs the rest.
 set -eu
 cd "$(dirname "$0")"
@@ -48,4 +49,4 @@ need uidmap command -v newuidmap
 need zsh command -v zsh
 install_missing
 make_tox
-.venv/bin/tox run "$@"
+.venv/bin/tox run-parallel "$@"
