@@ -121,7 +121,7 @@ def _settings(config: Config, report: Report, common: list[Outcome]) -> LinkSett
     text = f"{settings.component}; certificate {certificate} ({days} days)"
     overlaid = [one.key for one in config.settings if one.source is not None]
     if overlaid:
-        text += f"; {', '.join(overlaid)}: from the web page or the API (callbridgectl config)"
+        text += f"; {', '.join(overlaid)}: not from callbridged.ini (see callbridgectl config)"
     if not config.guest.enabled:
         text += f"; guests: {NO_GUESTS}"
     common.append(Outcome(Step.CONFIGURATION, text))

@@ -83,7 +83,7 @@ class RestartTests(OverlayCase):
         self.assertEqual((found["origin"], found["value"]), ("overlay", address))
         self.assertEqual(found["instead_of"], "")
         said = " ".join(self.bridge.command("check").stdout.split())
-        self.assertIn("server_address: from the web page or the API", said)
+        self.assertIn("server_address: not from callbridged.ini", said)
 
     def test_secret(self) -> None:
         """A secret is kept, too, and wins over the file; reset gives that back its say."""
