@@ -44,8 +44,6 @@ class Process:
         self.command = [*prefix, *map(str, command)]
         self.log = log
         self.environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
-        # A worker of trial's (--jobs) has its own modules there; another Python must not find them.
-        self.environment.pop("PYTHONPATH", None)
         #: Open files of ours that it gets, under the same numbers.
         self.descriptors: Sequence[int] = ()
         self._child: subprocess.Popen[bytes] | None = None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.integration.faults.look import FaultCase, Seen, look
-from tests.integration.faults.scene import scene
 from tests.integration.faults.table import Row, provokes
 from tests.support.impostors import Talker
 from tests.support.site import CallBridge, Daemon, Settings, Site, XmppServer
@@ -17,7 +17,7 @@ from tests.support.small_disk import SmallDisk
 UNPRIVILEGED = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
 
 
-@scene
+@functools.cache
 def seen() -> dict[str, Seen]:
     """Each daemon is named after what is wrong with it, and was started if it can be."""
     site = Site()
@@ -154,7 +154,7 @@ class DownTests(FaultCase):
         self.shows(row, seen()["edge-port"])
 
 
-@scene
+@functools.cache
 def alone() -> tuple[Seen, Seen]:
     """A server that runs, with a bad certificate and bad records, before and after a bad reload."""
     site = Site()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import ssl
 from datetime import UTC, datetime, timedelta
 
 from tests.integration.faults.crowd import Crowd, wait_failed
 from tests.integration.faults.look import FaultCase, Seen, look
-from tests.integration.faults.scene import scene
 from tests.integration.faults.table import Row, provokes
 from tests.support.ca import CertificateAuthority
 from tests.support.impostors import FullListener, Talker, TlsTalker
@@ -16,7 +16,7 @@ from tests.support.small_disk import SmallDisk
 DAY = timedelta(days=1)
 
 
-@scene
+@functools.cache
 def seen() -> Seen:
     """A Call Bridge among servers of which none is good."""
     with Crowd() as crowd:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+
 from tests.integration.faults.look import FaultCase, Seen, look
-from tests.integration.faults.scene import scene
 from tests.integration.faults.table import Row, provokes
 from tests.support.site import Site
 from tests.support.waiting import wait_until
 from tests.support.zones import Dnsmasq, Zone
 
 
-@scene
+@functools.cache
 def seen() -> dict[str, Seen]:
     """One Call Bridge, which never has found a server, and dnsmasq in several states."""
     found: dict[str, Seen] = {}
@@ -70,7 +71,7 @@ class FindingTests(FaultCase):
         self.shows(row, seen()["lame"])
 
 
-@scene
+@functools.cache
 def odd() -> Seen:
     """Two records lead to one server, one of them by an alias."""
     site = Site(nameserver_class=Dnsmasq)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+
 from tests.integration.faults.look import FaultCase, Seen, look
-from tests.integration.faults.scene import scene
 from tests.integration.faults.table import Row, provokes
 from tests.integration.test_reload import change
 from tests.support.processes import free_port
@@ -43,7 +44,7 @@ def move(server: XmppServer, bridge: CallBridge, found: dict[str, Seen]) -> None
     bridge.wait_registered(1)
 
 
-@scene
+@functools.cache
 def seen() -> dict[str, Seen]:
     """One link, ended in all ways one after the other, and up again each time."""
     found: dict[str, Seen] = {}

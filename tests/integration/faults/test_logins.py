@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.integration.faults.crowd import Crowd
 from tests.integration.faults.look import FaultCase, Seen, look
-from tests.integration.faults.scene import scene
 from tests.integration.faults.table import Row, provokes
 from tests.support.processes import free_port
 from tests.support.rawstream import RawStream, plain
@@ -37,7 +37,7 @@ def ahead() -> list[str]:
     return ["env", f"LD_PRELOAD={library}", "FAKETIME=+120s", "DONT_FAKE_MONOTONIC=1"]
 
 
-@scene
+@functools.cache
 def seen() -> Logins:
     """Logins without a Call Bridge, and at one with backends that are away, drained, or frozen."""
     with Crowd() as crowd:

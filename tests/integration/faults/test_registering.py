@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 
 from tests.integration.faults.crowd import Crowd, wait_failed
 from tests.integration.faults.look import FaultCase, Seen, look
-from tests.integration.faults.scene import scene
 from tests.integration.faults.table import Row, provokes
 from tests.support.ca import CertificateAuthority
 from tests.support.impostors import TlsTalker
@@ -52,7 +52,7 @@ GREETINGS = {
 }
 
 
-@scene
+@functools.cache
 def refusals() -> Refusals:
     """Real servers that refuse, impostors, and Call Bridges that ought to be refused."""
     with Crowd() as crowd:
