@@ -8,6 +8,7 @@ anew the site that all tests of a class share.
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -41,6 +42,8 @@ def main() -> int:
     parser.add_argument("--temp-directory", type=Path, required=True, help="where trial works")
     parser.add_argument("names", nargs="+", metavar="NAME", help="a package, a module, or a test")
     options = parser.parse_args()
+    # A shell's background job ignores it, and so would all that the tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sizes = {part: size for name in options.names for part, size in parts(name).items()}
     options.temp_directory.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(options.jobs) as threads:
