@@ -72,6 +72,8 @@ def parse_host_port(text: str) -> HostPort:
     Raises:
         ValueError: with a sentence that says what is wrong with it.
     """
+    if "/" in text:
+        raise ValueError(f"{text[:80]!r} has a slash in it. Write a host, or host:port, not a URL.")
     if is_address(text):
         if ":" in text:
             raise ValueError(f"an IPv6 address is written in brackets: [{text}].")

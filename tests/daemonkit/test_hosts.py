@@ -83,6 +83,11 @@ class HostPortTests(SynchronousTestCase):
         refusal = self.assertRaises(ValueError, parse_host_port, "2001:db8::1")
         self.assertIn("[2001:db8::1]", str(refusal))
 
+    def test_url(self) -> None:
+        """Who gives a URL is told what to write."""
+        refusal = self.assertRaises(ValueError, parse_host_port, "https://xmpp1.example.com:5223")
+        self.assertIn("Write a host, or host:port, not a URL.", str(refusal))
+
     def test_shown(self) -> None:
         """What is shown can be read again."""
         for text in ("host", "host:1", "[2001:db8::1]:1", "[2001:db8::1]", "192.0.2.1:53"):
