@@ -356,23 +356,26 @@ class ShowingTests(AlarmCase):
 
     def test_follow(self) -> None:
         """Who follows sees what is there, what is raised and what is cleared; Ctrl-C ends it."""
-        people, programs = self.following("alarms", "-f"), self.following("--json", "alarms", "-f")
+        people = self.following("alarms", "-f")
         people.wait_for("^There is no alarm.$")
         self.two.stop()
         target = self.target(self.two)
         people.wait_for(f"^warning  link-down, {target}\n  since .*; [a-z]+, [a-z-]+$")
-        late = self.following("--json", "alarms", "--follow")
-        late.wait_for('^{"id"')
+        programs = self.following("--json", "alarms", "--follow")
+        programs.wait_for('^{"id"')
         self.two.start()
         people.wait_for(f"^cleared  link-down, {target}\n  at ")
-        for one in (programs, late):
-            one.wait_for('"what": "cleared"')
-        changes = [json.loads(line) for line in programs.text().splitlines()]
-        self.assertEqual([one["what"] for one in changes], ["raised", "cleared"])
-        self.assertEqual(changes[0]["alarm"]["id"], changes[1]["alarm"]["id"])
-        first, second = (json.loads(line) for line in late.text().splitlines())
-        self.assertEqual((first["id"], second["what"]), (changes[0]["alarm"]["id"], "cleared"))
-        for one in (people, programs, late):
+        programs.wait_for('"what": "cleared"')
+        self.two.stop()
+        programs.wait_for('"what": "raised"')
+        self.two.start()
+        programs.wait_for('"what": "raised".*\n.*"what": "cleared"')
+        there, *changes = (json.loads(line) for line in programs.text().splitlines())
+        self.assertEqual([one["what"] for one in changes], ["cleared", "raised", "cleared"])
+        first, *others = (one["alarm"]["id"] for one in changes)
+        self.assertEqual(first, there["id"])
+        self.assertEqual(len({first, *others}), 2)
+        for one in (people, programs):
             one.signal(signal.SIGINT)
             self.assertEqual(one.wait(), 0)
 
