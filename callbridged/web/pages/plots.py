@@ -119,7 +119,8 @@ def _lines(found: Sequence[Sample]) -> Drawn:
 
 
 def _point(one: Sample, found: Sequence[Sample], value: float, top: int) -> str:
-    return f"{_x(one, found)} {round(HEIGHT - value / top * 98, 2):g}"
+    height = floor((HEIGHT - value / top * 98) * 100 + 0.5) / 100  # as plots.js rounds
+    return f"{_x(one, found)} {height:g}"
 
 
 def _x(one: Sample, found: Sequence[Sample]) -> int:

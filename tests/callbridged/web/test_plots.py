@@ -80,6 +80,11 @@ class DrawTests(SynchronousTestCase):
         alone = draw([Sample(10, 1, 0, 0, 20, 40)])["latency"]
         self.assertEqual(alone.paths["slowest"], "M300 21.6h.5")
 
+    def test_rounded(self) -> None:
+        """Halves are rounded up, as the browser does it: a line that it draws anew stays."""
+        plot = draw([Sample(10, 1, 0, 0, 0.5, 150)])["latency"]
+        self.assertEqual((plot.top, plot.paths["median"]), (200, "M300 99.76h.5"))
+
     def test_scale(self) -> None:
         """The scale ends at 1, 2 or 5, with zeros."""
         for most, top in ((1, 1), (2, 2), (3, 5), (7, 10), (10, 10), (11, 20), (501, 1000)):

@@ -52,7 +52,7 @@ class SchemathesisTests(SynchronousTestCase):
             },
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
         )
         self.assertEqual(done.returncode, 0, f"{done.stdout[-8000:]}\n{done.stderr[-2000:]}")
         return done.stdout
