@@ -72,7 +72,7 @@ class SearchTests(SynchronousTestCase):
         evidence.hide("given", given)
         evidence.hide("inherited", inherited)
         process = subprocess.Popen(
-            ["sh", "-c", "LEAK=$0 sh -c 'echo; exec sleep 100' & wait", given],
+            ["sh", "-c", "LEAK=$0 sh -c 'echo; kill -STOP $$' & wait", given],
             stdout=subprocess.PIPE,
             env={"PATH": os.defpath, "ALSO": inherited},
             start_new_session=True,

@@ -43,7 +43,8 @@ class ScriptCase(SynchronousTestCase):
     def put_back(self) -> None:
         secret = self.bridge.secret_file.read_text().strip()
         body = {"serverAddressOverride": "", "sharedSecret": secret}
-        self.assertEqual(self.site.ask(XMPP, "PUT", body).status, 200)
+        reply = self.site.ask(XMPP, "PUT", body)
+        self.assertEqual(reply.status, 200, reply.body)
         self.wait_for_targets(1, 2)
 
     def curl(self, *arguments: str) -> str:
