@@ -208,8 +208,9 @@ class Link:
         await connect(self._reactor, addresses, self.target.port, factory, settings.connect_timeout)
 
     def abandon(self) -> None:
-        if self._under_way is not None:
-            self._under_way.cancel()
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            under_way.cancel()
 
     def start_clock(self) -> None:
         self._clock_call = self._reactor.callLater(
@@ -298,10 +299,14 @@ class Link:
     def _run(
         self, step: Step, work: Coroutine[Deferred[Any], Any, T], then: Callable[[T], None]
     ) -> None:
-        """Do what takes time; its failure is an input, and being cancelled is silent."""
+        """Do what takes time; its failure is an input, and what was abandoned is silent."""
+
+        def done(result: T) -> None:
+            if self._under_way is running:  # what is cancelled may still come to its end
+                then(result)
 
         def failed(failure: Failure) -> None:
-            if failure.check(CancelledError):
+            if self._under_way is not running or failure.check(CancelledError):
                 return
             if not isinstance(failure.value, StepFailure):
                 self.log.failure("Error in step {step}", failure, step=step)
@@ -310,8 +315,9 @@ class Link:
             else:
                 self.machine.failed(failure.value)
 
-        running = Deferred.fromCoroutine(work)
-        self._under_way = running.addCallbacks(then, failed)
+        running: Deferred[Any] = Deferred.fromCoroutine(work)
+        self._under_way = running
+        running.addCallbacks(done, failed)
 
 
 def _shown(certificate: x509.Certificate | None) -> dict[str, str] | None:
